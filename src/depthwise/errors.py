@@ -1,0 +1,53 @@
+"""Every error of depthwise, and nothing else.
+
+::
+
+    DepthwiseError(ValueError)
+    ├── LayerError       a layer record was given a wrong argument
+    ├── NotationError    a notation string, TOML file or pattern cannot be read, or a list cannot be written in it
+    ├── GraphError       layers are wired wrongly: an unknown input, a name twice, a missing shortcut
+    │   └── SizeError    a map vanishes, a kernel does not fit, two sizes clash
+    ├── TargetError      what was handed over is not a network that depthwise can read
+    ├── DataError        images or labels cannot be read or do not fit
+    ├── TrainingError    the network cannot be trained as asked
+    └── FileError        a saved network cannot be written or read
+
+A message says where, what (both clashing numbers) and what to do.  All of them are ``ValueError``, as scikit-learn's
+callers expect; the command line prints the message alone and exits with status 2.
+"""
+
+
+class DepthwiseError(ValueError):
+    """Base of all errors that a user of depthwise can cause."""
+
+
+class LayerError(DepthwiseError):
+    """A layer record was given an argument it cannot have."""
+
+
+class NotationError(DepthwiseError):
+    """A notation cannot be read, or a layer list cannot be written in it."""
+
+
+class GraphError(DepthwiseError):
+    """Layers are wired in a way that is no network."""
+
+
+class SizeError(GraphError):
+    """A map would vanish, a kernel does not fit, or two sizes clash."""
+
+
+class TargetError(DepthwiseError):
+    """What was handed over is not a network that depthwise can read."""
+
+
+class DataError(DepthwiseError):
+    """Images or labels cannot be read, or do not fit together."""
+
+
+class TrainingError(DepthwiseError):
+    """The network cannot be trained as asked."""
+
+
+class FileError(DepthwiseError):
+    """A saved network cannot be written or read."""

@@ -1,0 +1,315 @@
+"""A network as plain data: nodes in topological order, each one primitive operation.
+
+``Graph.from_layers`` reads a layer list; ``graph.at(input_shape)`` derives every size; ``graph.edit(edits)`` changes
+attributes of operations.  Knows nothing of torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+from depthwise.errors import GraphError, SizeError
+from depthwise.layers import Layer, layer_names, with_input
+from depthwise.layers.ops import (
+    Activation,
+    Dense,
+    DoesNotFit,
+    Dropout,
+    Flatten,
+    GlobalPool,
+    Input,
+    Merge,
+    Norm,
+    Op,
+    Shape,
+    Size,
+    format_shape,
+)
+
+LARGEST_SIDE = 1 << 14
+"""Images up to this side are tried when an error tells how large they would have to be."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operation of a network.
+
+    Attributes
+    ----------
+    name
+        Unique; the path of the submodule that holds its weights: ``conv2d1``, ``conv2d1.norm``.
+    op
+        What is done.
+    inputs
+        Names of the nodes it reads.
+    layer, kind
+        Declared layer (or module path) it came from, and that layer's kind: one row of the table.
+    """
+
+    name: str
+    op: Op
+    inputs: tuple[str, ...]
+    layer: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Set one attribute of one node's operation."""
+
+    node: str
+    attribute: str
+    value: object
+
+
+@dataclass(frozen=True)
+class SizedNode:
+    """A node whose shapes are known, and whose operation is bound to them."""
+
+    node: Node
+    input_shapes: tuple[Shape, ...]
+    output_shape: Shape
+
+    @property
+    def op(self) -> Op:
+        """The bound operation."""
+        return self.node.op
+
+    @property
+    def name(self) -> str:
+        """Name of the node."""
+        return self.node.name
+
+
+@dataclass(frozen=True)
+class SizedGraph:
+    """A network at one input shape."""
+
+    nodes: tuple[SizedNode, ...]
+
+    @property
+    def input_shape(self) -> Shape:
+        """Shape of one image."""
+        return self.nodes[0].output_shape
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of what comes out for one image."""
+        return self.nodes[-1].output_shape
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Operations of a network in topological order, the input first and the output last.
+
+    Examples
+    --------
+    >>> from depthwise.layers import Conv2D, MaxPool2D, Output
+    >>> graph = Graph.from_layers([Conv2D(8), MaxPool2D(), Output(10)])
+    >>> [node.name for node in graph.nodes]
+    ['input0', 'conv2d1', 'conv2d1.activation', 'maxpool2d2', 'output3.flatten', 'output3']
+    >>> graph.at((1, 28, 28)).nodes[3].output_shape
+    (8, 13, 13)
+    """
+
+    nodes: tuple[Node, ...]
+
+    @classmethod
+    def from_layers(cls, layers: Iterable[object], n_outputs: int | None = None) -> Graph:
+        """Read a layer list.
+
+        Parameters
+        ----------
+        layers
+            Layer records or nolearn's pairs; without an ``Input`` one is implied.
+        n_outputs
+            Width of an ``Output()`` that leaves it to the data.
+
+        Raises
+        ------
+        LayerError
+            An entry is no layer.
+        GraphError
+            A name stands twice, or an input is not a layer above.
+        """
+        graph = cls(tuple(_wire(with_input(layers))))
+        last = graph.nodes[-1]
+        if n_outputs is not None and isinstance(last.op, Dense) and last.op.out_features is None:
+            return graph.edit([Edit(last.name, "out_features", n_outputs)])
+        return graph
+
+    @property
+    def input_shape(self) -> Shape | None:
+        """Shape that the input declares, or ``None``."""
+        op = self.nodes[0].op
+        return op.shape if isinstance(op, Input) else None
+
+    def edit(self, edits: Iterable[Edit]) -> Graph:
+        """Return the graph with attributes of its operations changed.
+
+        Raises
+        ------
+        GraphError
+            There is no such node or attribute.
+        """
+        nodes = {node.name: node for node in self.nodes}
+        for edit in edits:
+            node = nodes.get(edit.node)
+            if node is None:
+                raise GraphError(f"no node is called {edit.node!r}.{_closest(edit.node, nodes)}")
+            if edit.attribute not in type(node.op).__dataclass_fields__:
+                known = ", ".join(type(node.op).__dataclass_fields__)
+                raise GraphError(f"node {edit.node!r} has no attribute {edit.attribute!r}. It has: {known}.")
+            nodes[edit.node] = replace(node, op=replace(node.op, **{edit.attribute: edit.value}))
+        return Graph(tuple(nodes.values()))
+
+    def at(self, input_shape: Iterable[int] | None = None) -> SizedGraph:
+        """Derive every size for images of one shape.
+
+        Parameters
+        ----------
+        input_shape
+            ``(channels, height, width)`` or ``(features,)``; may be left out where the input declares it.
+
+        Raises
+        ------
+        SizeError
+            A map would vanish, a kernel does not fit, two shapes clash, or the shape differs from the declared one.
+
+        Examples
+        --------
+        >>> from depthwise.layers import Conv2D, MaxPool2D
+        >>> Graph.from_layers([MaxPool2D(), MaxPool2D(), Conv2D(8, name="last")]).at((1, 8, 8))
+        Traceback (most recent call last):
+        depthwise.errors.SizeError: layer 'last': a 3x3 kernel does not fit into its 2x2 input. Remove a pooling layer \
+before it, add padding, or use images of 12 px or more.
+        """
+        shape = self._checked(input_shape)
+        try:
+            return self._sized(shape)
+        except DoesNotFit as problem:
+            wanted = self._least_size(shape)
+            larger = f", or use images of {wanted} px or more" if wanted else ""
+            raise SizeError(f"{problem} Remove a pooling layer before it, add padding{larger}.") from None
+
+    def _checked(self, input_shape: Iterable[int] | None) -> Shape | None:
+        if input_shape is None:
+            return None
+        shape = tuple(input_shape)
+        if not shape or not all(isinstance(side, int) and side > 0 for side in shape):
+            raise SizeError(
+                f"input_shape is {input_shape!r} but must be whole numbers of 1 or more: "
+                "(channels, height, width) or (features,)."
+            )
+        if self.input_shape not in (None, shape):
+            declared = format_shape(self.input_shape or ())
+            raise SizeError(
+                f"layer {self.nodes[0].layer!r} declares images of {declared} but input_shape is {format_shape(shape)}. "
+                "Give one of them, or make both equal."
+            )
+        return shape
+
+    def _sized(self, input_shape: Shape | None) -> SizedGraph:
+        shapes: dict[str, Shape] = {}
+        sized = []
+        for node in self.nodes:
+            inputs = tuple(shapes[name] for name in node.inputs)
+            op = node.op
+            if isinstance(op, Input) and input_shape is not None:
+                op = replace(op, shape=input_shape)
+            try:
+                op = op.bind(inputs)
+                shapes[node.name] = op.output_shape(inputs)
+            except SizeError as problem:
+                raise type(problem)(f"layer {node.layer!r}: {problem}{_shortcut_hint(node, inputs)}") from None
+            sized.append(SizedNode(replace(node, op=op), inputs, shapes[node.name]))
+        return SizedGraph(tuple(sized))
+
+    def _least_size(self, shape: Shape | None) -> str | None:
+        """Smallest image that every window fits into, axis by axis, as text; ``None`` where no size would do."""
+        channels, *size = shape or self.input_shape or (0,)
+
+        def fits(trial: Size) -> bool:
+            try:
+                self._sized((channels, *trial))
+            except SizeError:
+                return False
+            return True
+
+        least = []
+        for axis in range(len(size)):
+            low, high = 0, LARGEST_SIDE
+            while high - low > 1:
+                middle = (low + high) // 2
+                trial = [LARGEST_SIDE] * len(size)
+                trial[axis] = middle
+                low, high = (low, middle) if fits(tuple(trial)) else (middle, high)
+            least.append(high)
+        if not least or not fits(tuple(least)):
+            return None
+        return str(least[0]) if len(set(least)) == 1 else format_shape(tuple(least))
+
+
+def _wire(layers: tuple[Layer, ...]) -> Iterable[Node]:
+    """Nodes of a whole list: each layer reads the one before it, or the ones it names."""
+    nodes: dict[str, Node] = {}
+
+    def run(level: tuple[Layer, ...], prefix: str, source: tuple[str, ...]) -> tuple[str, ...]:
+        ends: dict[str, str] = {}  # layer name -> name of the node that carries its result
+        for own_name, layer in layer_names(level):
+            name = prefix + own_name
+            if own_name in ends:
+                raise GraphError(f"two layers are called {name!r}. Give one of them another name=.")
+            if layer.inputs:
+                source = tuple(_look_up(wanted, ends, name) for wanted in layer.inputs)
+            if layer.branches:
+                ways = [("".join(f"{part}." for part in (name, way) if part), branch) for way, branch in layer.branches]
+                source = sum((run(branch, way, source) if branch else source for way, branch in ways), ())
+            ends[own_name] = _append(nodes, layer, name, source)
+            source = (ends[own_name],)
+        return source
+
+    run(layers, "", ())
+    return nodes.values()
+
+
+def _append(nodes: dict[str, Node], layer: Layer, name: str, inputs: tuple[str, ...]) -> str:
+    for role, op in layer.lower():
+        if isinstance(op, Flatten) and role and _is_flat(nodes, inputs[0]):
+            continue
+        path = f"{name}.{role}" if role else name
+        nodes[path] = Node(path, op, inputs, name, layer.kind)
+        inputs = (path,)
+    return inputs[0]
+
+
+def _is_flat(nodes: dict[str, Node], name: str) -> bool:
+    node = nodes[name]
+    while isinstance(node.op, (Activation, Dropout, Norm, Merge)):
+        node = nodes[node.inputs[0]]
+    return isinstance(node.op, (Dense, Flatten, GlobalPool))
+
+
+def _look_up(wanted: str, local: dict[str, str], reader: str) -> str:
+    if wanted not in local:
+        raise GraphError(
+            f"layer {reader!r} reads {wanted!r}, which is not a layer above it.{_closest(wanted, local)} "
+            f"Above it are: {', '.join(local)}."
+        )
+    return local[wanted]
+
+
+def _closest(name: str, names: Iterable[str]) -> str:
+    return "".join(f" Did you mean {guess!r}?" for guess in get_close_matches(name, list(names), 1))
+
+
+def _shortcut_hint(node: Node, shapes: tuple[Shape, ...]) -> str:
+    """What to write as the shortcut of a residual block that changes the shape."""
+    if node.kind != "residual" or not isinstance(node.op, Merge) or any(len(shape) < 2 for shape in shapes):  # noqa: PLR2004
+        return ""
+    (channels, *size), (_, *came) = shapes
+    strides = {-(-before // after) for before, after in zip(came, size, strict=True) if before and after}
+    stride = f", stride={strides.pop()}" if len(strides) == 1 and strides != {1} else ""
+    return f" Write the block with shortcut=Conv2D({channels}, 1{stride}, activation=None)."

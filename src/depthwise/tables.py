@@ -86,10 +86,11 @@ class Table:
                     f"row {i}: {len(row)} cells for {len(self.columns)} columns. Give every row one cell per column."
                 )
 
-    def text(self, color: bool = False) -> str:
+    def text(self, color: bool = False, head_padding: int = 2) -> str:
         """Plain text with a rule under the heads; `color` adds escape codes that leave the alignment as it is."""
         # Two more than the head: the "simple" form of tabulate, in which nolearn printed its layers.
-        least = [max(_width(head.text) + 2, c.min_width) for head, c in zip(self._grid()[0], self.columns, strict=True)]
+        heads = zip(self._grid()[0], self.columns, strict=True)
+        least = [max(_width(head.text) + head_padding, c.min_width) for head, c in heads]
         head, *rows = self._aligned(self._grid(), least, color)
         rule = ["-" * _width(text) for text in head]
         lines = ["  ".join(row).rstrip() for row in (head, rule, *rows)]

@@ -51,7 +51,7 @@ class Layer:
     joins: ClassVar[bool] = False
 
     def __new__(cls, *args: Any, **arguments: Any) -> Self:
-        known = list(cls.__dataclass_fields__)
+        known = [entry.name for entry in fields(cls)]
         for argument in arguments:
             if argument not in known:
                 foreign = [FOREIGN_ARGUMENTS[argument]] if FOREIGN_ARGUMENTS.get(argument) in known else []

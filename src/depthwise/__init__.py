@@ -1,0 +1,36 @@
+"""Go deep, wisely: design, check, train and look inside convolutional networks.
+
+Names are loaded on first use, so that ``import depthwise`` and the command line answer at once.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+ROOMS = {
+    "layers": (
+        "Activation", "Add", "AvgPool2D", "BatchNorm", "Concat", "Conv2D", "Conv2DTranspose", "Dense",
+        "DepthwiseConv2D", "Dropout", "Flatten", "GlobalAvgPool2D", "GlobalMaxPool2D", "GroupNorm", "Input",
+        "LeakyReLU", "MaxPool2D", "Output", "Residual", "SeparableConv2D", "SpatialDropout2D", "Upsample2D", "ZeroPad2D",
+    ),
+    "errors": ("DepthwiseError",),
+    "notation": ("read_layers", "write_layers"),
+    "analysis": ("Analysis",),
+    "network": ("analyze",),
+    "data": ("ImageSet", "load_images"),
+    "training": ("NeuralNetClassifier", "NeuralNetRegressor", "PrintLayerInfo", "load"),
+}  # fmt: skip
+"""Where each public name lives."""
+
+__all__ = ["__version__", *sorted(name for names in ROOMS.values() for name in names)]
+
+
+def __getattr__(name: str) -> object:
+    for room, names in ROOMS.items():
+        if name in names:
+            return getattr(import_module(f"depthwise.{room}"), name)
+    raise AttributeError(f"depthwise has no {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

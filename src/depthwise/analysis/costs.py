@@ -1,0 +1,32 @@
+"""What a network costs: multiply-accumulates and activation memory for one image."""
+
+from __future__ import annotations
+
+from math import prod
+
+from depthwise.graph import SizedNode
+from depthwise.layers.ops import Conv, ConvTranspose, Dense
+
+BYTES_PER_VALUE = 4
+"""float32."""
+
+
+def count_macs(node: SizedNode) -> int | None:
+    """Multiply-accumulates of one operation for one image; 2 of them are the literature's FLOPs.
+
+    Convolutions m_y m_x c_out (c_in / groups) k_y k_x, transposed ones over the input's positions, dense layers n_in
+    n_out; everything else counts as none.  ``None`` while a width is unknown.
+    """
+    op = node.op
+    if isinstance(op, Dense):
+        return None if op.out_features is None else (op.in_features or 0) * op.out_features
+    if isinstance(op, Conv):
+        positions = node.input_shapes[0] if isinstance(op, ConvTranspose) else node.output_shape
+        return prod(side or 0 for side in positions[1:]) * (op.out_channels or 0) * op.fan_in
+    return 0
+
+
+def count_bytes(node: SizedNode) -> int | None:
+    """Bytes of one operation's output for one image in float32; ``None`` while a width is unknown."""
+    sides = [side for side in node.output_shape if side is not None]
+    return prod(sides) * BYTES_PER_VALUE if len(sides) == len(node.output_shape) else None

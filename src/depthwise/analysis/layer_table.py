@@ -1,0 +1,112 @@
+"""The modern table of an analysis, and how its parameter counts come about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from depthwise.analysis.record import Analysis, LayerAnalysis
+from depthwise.analysis.thresholds import MAX_COVERAGE, MIN_CAPACITY
+from depthwise.layers.ops import format_shape
+from depthwise.tables import Cell, Column, Table
+
+KIBI = 1024
+THOUSAND = 1000
+
+
+def layer_table(analysis: Analysis) -> Table:
+    """Table with one row a layer: sizes, kernel, parameters, work, memory, field, capacity and coverage."""
+    measured = any(layer.coverage is not None for layer in analysis.layers)
+    titles = ["layer", "input", "kernel", "output"]
+    numbers = ["params", "MACs", "memory", *(["filter", "field", "capacity", "coverage"] if measured else [])]
+    columns = [*map(Column, titles), *(Column(title, "right") for title in numbers)]
+    return Table(columns, [_cells(row, measured) for row in analysis.layers], caption=_summary(analysis, measured))
+
+
+def _cells(row: LayerAnalysis, measured: bool) -> list[Cell | str]:
+    low = row.capacity is not None and min(row.capacity) < MIN_CAPACITY
+    high = row.coverage is not None and max(row.coverage) > MAX_COVERAGE
+    color = {(True, False): "magenta", (False, True): "cyan", (True, True): "red"}.get((low, high))
+    cells: list[Cell | str] = [
+        Cell(row.name, color),
+        format_shape(row.input_shape),
+        row.kernel or "",
+        format_shape(row.output_shape),
+        "?" if row.params is None else f"{row.params:,}" if row.params else "",
+        "?" if row.macs is None else write_count(row.macs) if row.macs else "",
+        "?" if row.activation_bytes is None else write_bytes(row.activation_bytes),
+    ]
+    if not measured:
+        return cells
+    if row.coverage is None:
+        return [*cells, *[""] * 4]
+    return [
+        *cells,
+        _both(row.real_filter_size),
+        _both(row.receptive_field),
+        Cell(_percent(row.capacity) + " <" * low, color if low else None),
+        Cell(_percent(row.coverage) + " >" * high, color if high else None),
+    ]
+
+
+def _both(values: Sequence[object] | None) -> str:
+    """Both axes of a value, once where they agree."""
+    if values is None:
+        return ""
+    texts = list(map(str, values))
+    return texts[0] if len(set(texts)) == 1 else "x".join(texts)
+
+
+def _percent(ratios: Sequence[float] | None) -> str:
+    if ratios is None:
+        return ""
+    texts = [f"{100 * ratio:.1f} %" for ratio in ratios]
+    return texts[0] if len(set(texts)) == 1 else " x ".join(texts)
+
+
+def _summary(analysis: Analysis, measured: bool) -> str:
+    unknown = " and those of the output, whose width the data tell" if None in analysis.output_shape else ""
+    kept = f" (and {analysis.buffers:,} running statistics, not trained)" if analysis.buffers else ""
+    lines = [
+        f"{analysis.params:,} parameters{kept}{unknown}, {write_bytes(4 * analysis.params)}",
+        f"{write_count(analysis.macs)} MACs an image (FLOPs are twice that), "
+        f"{write_bytes(analysis.activation_bytes)} of activations an image in float32",
+    ]
+    if measured:
+        lines.append("filter and field in pixels of the image; < capacity below 1/6, > coverage above 100 %")
+    return "\n".join(lines)
+
+
+def write_count(count: float) -> str:
+    """A large number in three digits.
+
+    >>> write_count(86_240), write_count(129_750_000), write_count(12)
+    ('86.2 k', '130 M', '12')
+    """
+    for unit in ("", " k", " M", " G", " T"):
+        if count < THOUSAND or unit == " T":
+            break
+        count /= THOUSAND
+    return f"{count:.3g}{unit}" if unit else str(int(count))
+
+
+def write_bytes(count: float) -> str:
+    """A number of bytes in three digits.
+
+    >>> write_bytes(86_528), write_bytes(40)
+    ('84.5 KiB', '40 B')
+    """
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if count < KIBI or unit == "TiB":
+            break
+        count /= KIBI
+    return f"{count:.3g} {unit}" if count < THOUSAND else f"{count:.0f} {unit}"
+
+
+def write_explanation(analysis: Analysis) -> str:
+    """Each parameter count, spelled out."""
+    rows = [row for row in analysis.layers if row.spelled]
+    wide = max((len(row.name) for row in rows), default=0)
+    long = max((len(row.spelled) for row in rows), default=0)
+    counts = ["?" if row.params is None else f"{row.params:,}" for row in rows]
+    lines = [f"{row.name:<{wide}}  {row.spelled:<{long}} = {count}" for row, count in zip(rows, counts, strict=True)]
+    return "\n".join([*lines, f"{'total':<{wide}}  {'':<{long}} = {analysis.params:,}"])

@@ -1,0 +1,220 @@
+"""The analysis of a network: one frozen row a layer."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from difflib import get_close_matches
+from fractions import Fraction
+from typing import Any
+
+from depthwise.analysis.fields import Pixels
+from depthwise.analysis.regions import Region, find_region
+from depthwise.errors import GraphError
+from depthwise.graph import SizedGraph
+from depthwise.layers.ops import Shape, Size, format_shape
+
+Distances = tuple[Pixels, ...]
+Ratios = tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class LayerAnalysis:
+    """One row: a declared layer, or one operation of a traced module.  Per-axis values are (height, width).
+
+    Attributes
+    ----------
+    name, kind
+        The layer's name, and its class in lower case.
+    input_shape, output_shape
+        Shapes for one image, channels first.
+    kernel
+        What slides: ``(3x3x32)x64`` is 64 filters of 3x3 over 32 channels; ``3x3 /2`` a pool
+        of stride 2 (the stride stands only where it is not the usual one); ``None`` for the rest.
+    params
+        Number of learned values; ``None`` while an output's width is unknown.
+    buffers
+        Number of values kept but not learned (running statistics of batch norms).
+    macs
+        Multiply-accumulates for one image.
+    activation_bytes
+        Bytes of the row's output, once, in float32, for one image.
+    receptive_field
+        Pixels of the image that a unit sees, along the longest path; ``None`` behind the last map.
+    least_receptive_field
+        The same along the shortest path.
+    reach, least_reach
+        What the receptive field exceeds a unit's own cell by: the field of nolearn's tables.
+    real_filter_size
+        Kernel of the last filter in input pixels; ``None`` before the first.
+    effective_stride
+        Input pixels between neighboring units.
+    capacity
+        min(1, real_filter_size / reach); ``None`` for the input and the head.
+    coverage
+        reach / side of the image; ``None`` for the input and the head.
+    sees_all
+        Whether a statistic of the whole map (GroupNorm) reaches every unit; the fields are then the local ones.
+    spelled
+        How the parameter count comes about: ``(3 x 3 x 32 + 1) x 64``.
+    """
+
+    name: str
+    kind: str
+    input_shape: Shape
+    output_shape: Shape
+    kernel: str | None
+    params: int | None
+    buffers: int
+    macs: int | None
+    activation_bytes: int | None
+    receptive_field: Size | None
+    least_receptive_field: Size | None
+    reach: Distances | None
+    least_reach: Distances | None
+    real_filter_size: Distances | None
+    effective_stride: Distances | None
+    capacity: Ratios | None
+    coverage: Ratios | None
+    sees_all: bool
+    spelled: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The row as values that JSON can hold; fractions of a pixel as numbers."""
+        return {key: _plain(value) for key, value in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Everything that can be said of a network at one image size without running it.
+
+    Attributes
+    ----------
+    layers
+        One :class:`LayerAnalysis` a row, the input first.
+    graph
+        The operations it was measured on.
+    """
+
+    layers: tuple[LayerAnalysis, ...]
+    graph: SizedGraph = field(repr=False)
+
+    @property
+    def input_shape(self) -> Shape:
+        """Shape of one image."""
+        return self.graph.input_shape
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of what comes out for one image."""
+        return self.graph.output_shape
+
+    @property
+    def params(self) -> int:
+        """Number of learned values, each once; an output of unknown width is left out."""
+        return sum(layer.params or 0 for layer in self.layers)
+
+    @property
+    def buffers(self) -> int:
+        """Number of values that are kept but not learned."""
+        return sum(layer.buffers for layer in self.layers)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates for one image: convolutions, dense layers, matrix products, attention."""
+        return sum(layer.macs or 0 for layer in self.layers)
+
+    @property
+    def activation_bytes(self) -> int:
+        """Bytes of all rows' outputs, each once, in float32, for one image; the input is left out."""
+        return sum(layer.activation_bytes or 0 for layer in self.layers[1:])
+
+    def __getitem__(self, name: str) -> LayerAnalysis:
+        """Row of a layer, by name."""
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        names = [layer.name for layer in self.layers]
+        meant = "".join(f" Did you mean {guess!r}?" for guess in get_close_matches(name, names, 1))
+        raise GraphError(f"no layer is called {name!r}.{meant} There are: {', '.join(names)}.")
+
+    def region(self, layer: str, unit: tuple[int, ...] | None = None) -> Region:
+        """Rectangle of the image that one unit of a layer sees.
+
+        Parameters
+        ----------
+        layer
+            Name of a row.
+        unit
+            Its position ``(y, x)`` in the layer's map; the middle one by default.
+
+        Raises
+        ------
+        GraphError
+            There is no such layer, or no such unit in its map.
+
+        Examples
+        --------
+        >>> from depthwise.analysis import analyze_graph
+        >>> from depthwise.graph import Graph
+        >>> from depthwise.layers import Conv2D
+        >>> analysis = analyze_graph(Graph.from_layers([Conv2D(8, padding="same")]).at((1, 28, 28)))
+        >>> analysis.region("conv2d1", unit=(0, 5))
+        Region(clipped=((0, 1), (4, 6)), unclipped=((-1, 1), (4, 6)))
+        """
+        size = tuple(side or 0 for side in self[layer].output_shape[1:])
+        place = tuple(side // 2 for side in size) if unit is None else tuple(unit)
+        if len(place) != len(size) or not all(0 <= at < side for at, side in zip(place, size, strict=True)):
+            raise GraphError(
+                f"layer {layer!r} has no unit {place}: its map is {format_shape(size) or 'one row of values'}. "
+                f"Give {len(size)} positions, each from 0 to less than the map's side."
+            )
+        last = [node.name for node in self.graph.nodes if node.node.layer == layer][-1]
+        return find_region(self.graph, last, place)
+
+    def table(self, verbosity: int = 1, *, color: bool = False) -> str:
+        """Table of the layers in the tutorials' form.
+
+        Parameters
+        ----------
+        verbosity
+            1: number, name, size; 2: capacity and coverage; 3: also filter and field, in input pixels.
+        color
+            Mark names with terminal colors: magenta (capacity below 1/6), cyan (coverage above 100 %), red (both).
+        """
+        from depthwise.analysis.tutorial_table import write_tutorial_table
+
+        return write_tutorial_table(self, verbosity, color)
+
+    def explain(self) -> str:
+        """How every parameter count comes about, layer by layer."""
+        from depthwise.analysis.layer_table import write_explanation
+
+        return write_explanation(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as values that JSON can hold."""
+        return {
+            "input_shape": list(self.input_shape),
+            "output_shape": list(self.output_shape),
+            "params": self.params,
+            "buffers": self.buffers,
+            "macs": self.macs,
+            "activation_bytes": self.activation_bytes,
+            "layers": [layer.to_dict() for layer in self.layers],
+        }
+
+    def __str__(self) -> str:
+        from depthwise.analysis.layer_table import layer_table
+
+        return layer_table(self).text(head_padding=0)
+
+    def _repr_html_(self) -> str:
+        from depthwise.analysis.layer_table import layer_table
+
+        return layer_table(self).html()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, (tuple, list)):
+        return [_plain(entry) for entry in value]
+    return float(value) if isinstance(value, Fraction) else value

@@ -1,0 +1,48 @@
+"""What every test may ask for: real data where it is at hand, golden texts, one thread for each worker."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+REPO = Path(__file__).resolve().parents[1]
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Before torch or numpy starts its threads: two workers of many threads each are slower than two of one.
+    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+# On a loaded machine a deadline measures the neighbors.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update", action="store_true", help="rewrite the golden files of tests/golden")
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder with mnist/ and cifar10/: DEPTHWISE_DATA, else shared/data beside the repository."""
+    folder = Path(os.environ.get("DEPTHWISE_DATA", REPO.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no data in {folder}; DEPTHWISE_DATA names the folder")
+    return folder
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """``golden(name, text)``: the text equals tests/golden/name, which ``pytest --update`` rewrites."""
+
+    def compare(name: str, text: str) -> None:
+        path = REPO / "tests" / "golden" / name
+        # One line end at the end, whatever the text has, so that editors leave the file alone.
+        text = text.rstrip("\n") + "\n"
+        if request.config.getoption("--update"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert path.is_file(), f"{path} is missing; pytest --update writes it"
+        assert text == path.read_text(encoding="utf-8")
+
+    return compare

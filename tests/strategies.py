@@ -62,8 +62,8 @@ def random_layers(
     rng
         Seeded source of all choices.
     depth
-        Number of layers, those inside a residual block not counted; without it one from 1 to ``GREATEST_DEPTH``.  The list
-        is shorter where the map became too small for a next layer.
+        Number of layers, those inside a residual block not counted; without it one from 1 to ``GREATEST_DEPTH``.
+        The list is shorter where the map became too small for a next layer.
     residual
         Whether residual blocks may stand in it.
     wired

@@ -219,3 +219,8 @@ def test_errors():
     with pytest.raises(ValueError) as error:
         Table([Column("a"), Column("b")], [["1", "2"], ["1"]])
     assert str(error.value) == "row 1: 1 cells for 2 columns. Give every row one cell per column."
+
+
+def test_heads_without_padding():
+    table = Table([Column("name"), Column("n", "right")], [["a", "1"]])
+    assert table.text(head_padding=0).splitlines() == ["name  n", "----  -", "a     1"]

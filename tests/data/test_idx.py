@@ -3,6 +3,7 @@
 import gzip
 import re
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -33,6 +34,23 @@ def test_what_was_written_is_read(write_idx, array, name):
     assert found.flags.writeable
 
 
+@pytest.mark.parametrize(
+    ("code", "body", "values"),
+    [
+        ("08", "01fe", [1, 254]),
+        ("09", "01fe", [1, -2]),
+        ("0b", "0102fffe", [258, -2]),
+        ("0c", "00000102fffffffe", [258, -2]),
+        ("0d", "3f800000c0200000", [1, -2.5]),
+        ("0e", "3ff0000000000000c004000000000000", [1, -2.5]),
+    ],
+)
+def test_each_type_has_its_bytes(tmp_path, code, body, values):
+    path = tmp_path / "x-idx"
+    path.write_bytes(bytes.fromhex(f"0000{code}0100000002{body}"))
+    assert read_idx(path).tolist() == values
+
+
 headers = st.builds(
     lambda code, shape, body: struct.pack(f">HBB{len(shape)}I", 0, code, len(shape), *shape) + body,
     st.sampled_from([8, 9, 11, 12, 13, 14, 7]),
@@ -58,8 +76,13 @@ def test_any_bytes_are_read_or_refused(tmp_path, content, squeeze):
 def test_a_header_alone_takes_no_memory(tmp_path, squeeze):
     path = tmp_path / "huge-idx"
     path.write_bytes(squeeze(struct.pack(">HBB3I", 0, 14, 3, *[2**32 - 1] * 3) + b"12345"))
-    with pytest.raises(DataError, match="values = 633825299672034379235917529080 bytes, but 5 follow"):
-        read_idx(path)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match=f"values = {(2**32 - 1) ** 3 * 8} bytes, but 5 follow"):
+            read_idx(path)
+        assert tracemalloc.get_traced_memory()[1] < 4e6
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(
@@ -99,7 +122,7 @@ def test_damage_is_named(tmp_path, content, message):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(DataError, match="none-idx: cannot be read .No such file or directory.. Check path and perm"):
+    with pytest.raises(DataError, match=re.escape("cannot be read (No such file or directory). Check path and p")):
         read_idx(tmp_path / "none-idx")
 
 
@@ -197,10 +220,9 @@ def test_mnist(data_dir):
     assert train.X.shape == (60000, 1, 28, 28) and test.X.shape == (10000, 1, 28, 28)
     assert train.classes == test.classes == tuple(range(10))
     assert train.y[:5].tolist() == [5, 0, 4, 1, 9]
-    # The counts of each digit and the mean and standard deviation that everybody normalizes with.
+    # The counts of each digit, and the mean and standard deviation that everybody knows.
     assert np.bincount(train.y).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
     assert np.bincount(test.y).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
-    share = np.bincount(train.X.ravel(), minlength=256) / train.X.size
-    mean = share @ np.arange(256) / 255
-    assert round(mean, 4) == 0.1307
-    assert round(np.sqrt(share @ (np.arange(256) / 255 - mean) ** 2), 4) == 0.3081
+    assert round(train.X.mean() / 255, 4) == 0.1307
+    assert round(test.X.mean() / 255, 4) == 0.1325
+    assert round(test.X.std(dtype=np.float32) / 255, 4) == 0.3105

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from depthwise.analysis.record import Analysis, LayerAnalysis
 from depthwise.analysis.thresholds import MAX_COVERAGE, MIN_CAPACITY
 from depthwise.layers.ops import format_shape
 from depthwise.tables import Cell, Column, Table
+
+if TYPE_CHECKING:
+    from depthwise.analysis.record import Analysis, LayerAnalysis
 
 KIBI = 1024
 THOUSAND = 1000

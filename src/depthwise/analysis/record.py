@@ -8,7 +8,9 @@ from fractions import Fraction
 from typing import Any
 
 from depthwise.analysis.fields import Pixels
+from depthwise.analysis.layer_table import layer_table, write_explanation
 from depthwise.analysis.regions import Region, find_region
+from depthwise.analysis.tutorial_table import write_tutorial_table
 from depthwise.errors import GraphError
 from depthwise.graph import SizedGraph
 from depthwise.layers.ops import Shape, Size, format_shape
@@ -181,14 +183,10 @@ class Analysis:
         color
             Mark names with terminal colors: magenta (capacity below 1/6), cyan (coverage above 100 %), red (both).
         """
-        from depthwise.analysis.tutorial_table import write_tutorial_table
-
         return write_tutorial_table(self, verbosity, color)
 
     def explain(self) -> str:
         """How every parameter count comes about, layer by layer."""
-        from depthwise.analysis.layer_table import write_explanation
-
         return write_explanation(self)
 
     def to_dict(self) -> dict[str, Any]:
@@ -203,15 +201,23 @@ class Analysis:
             "layers": [layer.to_dict() for layer in self.layers],
         }
 
-    def __str__(self) -> str:
-        from depthwise.analysis.layer_table import layer_table
+    def text(self, *, color: bool = False) -> str:
+        """The modern table as text; ``color`` marks low capacity and high coverage for a terminal."""
+        return layer_table(self).text(color=color, head_padding=0)
 
-        return layer_table(self).text(head_padding=0)
+    def markdown(self) -> str:
+        """The modern table as Markdown."""
+        return layer_table(self).markdown()
+
+    def html(self) -> str:
+        """The modern table as HTML."""
+        return layer_table(self).html()
+
+    def __str__(self) -> str:
+        return self.text()
 
     def _repr_html_(self) -> str:
-        from depthwise.analysis.layer_table import layer_table
-
-        return layer_table(self).html()
+        return self.html()
 
 
 def _plain(value: object) -> object:

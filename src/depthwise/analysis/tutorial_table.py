@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from math import prod
+from typing import TYPE_CHECKING
 
-from depthwise.analysis.record import Analysis, LayerAnalysis
 from depthwise.analysis.thresholds import MAX_COVERAGE, MIN_CAPACITY
 from depthwise.errors import GraphError
 from depthwise.layers.ops import format_shape
 from depthwise.tables import COLORS, Cell, Column, Table
+
+if TYPE_CHECKING:
+    from depthwise.analysis.record import Analysis, LayerAnalysis
 
 CAPACITY_VERBOSITY, FIELDS_VERBOSITY = 2, 3
 

@@ -1,0 +1,56 @@
+"""Options that several verbs share, and how their texts are read."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from depthwise.errors import SizeError
+
+InputShape = Annotated[
+    str | None, typer.Option("--input", metavar="CxHxW", help="Shape of one image: channels, height, width.")
+]
+Classes = Annotated[int | None, typer.Option("--classes", help="Width of an output that leaves it to the data.")]
+ImageSize = Annotated[
+    str | None, typer.Option("--size", metavar="HxW", help="Resize images to this size; one number for both sides.")
+]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def read_shape(text: str | None) -> tuple[int, ...] | None:
+    """Read ``1x28x28``.
+
+    >>> read_shape("1x28x28"), read_shape("64"), read_shape(None)
+    ((1, 28, 28), (64,), None)
+    """
+    if text is None:
+        return None
+    sides = text.lower().replace("×", "x").split("x")
+    if not all(side.isascii() and side.isdecimal() and int(side) > 0 for side in sides):
+        raise SizeError(f"{text!r} is no shape. Write channels, height and width as 3x32x32.")
+    return tuple(map(int, sides))
+
+
+def read_size(text: str | None) -> int | tuple[int, int] | None:
+    """Read ``28`` or ``28x32`` (height x width)."""
+    sides = read_shape(text)
+    if sides is None or len(sides) == 1:
+        return sides[0] if sides else None
+    if len(sides) > 2:
+        raise SizeError(f"{text!r} is no size. Write height and width as 28x32, or one number for both.")
+    return sides[0], sides[1]
+
+
+def use_color() -> bool:
+    """Whether standard output is a terminal that wants color (no-color.org)."""
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))

@@ -1,0 +1,62 @@
+"""What every display shares: axes to draw on, and a file to save to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from depthwise.errors import FileError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DOTS_PER_INCH = 150
+
+
+class Display:
+    """A picture of a result.
+
+    Attributes
+    ----------
+    figure_ : matplotlib.figure.Figure
+        What was drawn, after :meth:`plot`.
+    axes_ : list of matplotlib.axes.Axes
+        Its axes, after :meth:`plot`.
+    """
+
+    figure_: Figure
+    axes_: list[Axes]
+
+    def plot(self, ax: Axes | None = None) -> Self:
+        """Draw the picture, into ``ax`` if it is given, and return the display."""
+        raise NotImplementedError
+
+    def save(self, path: str | Path) -> None:
+        """Write the picture; the suffix decides the format.
+
+        Raises
+        ------
+        FileError
+            The file cannot be written.
+        """
+        if not hasattr(self, "figure_"):
+            self.plot()
+        place = Path(path)
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            self.figure_.savefig(place, dpi=DOTS_PER_INCH)
+        except (OSError, ValueError) as error:
+            raise FileError(f"{place}: the picture cannot be written ({error}). Give another path.") from error
+
+    def _start(self, ax: Axes | None, **options: Any) -> Axes:
+        """Axes to draw on; a new figure stays outside pyplot, so that nothing pops up or piles up."""
+        if ax is None:
+            from matplotlib.figure import Figure
+
+            self.figure_ = Figure(layout="constrained", **options)
+            ax = self.figure_.subplots()
+        else:
+            self.figure_ = ax.figure  # type: ignore[assignment]
+        self.axes_ = [ax]
+        return ax

@@ -1,0 +1,65 @@
+"""The kernels that a convolution has learned, as pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from depthwise.errors import TargetError
+
+RGB = 3
+
+
+@dataclass(frozen=True, eq=False)
+class LayerWeights:
+    """Kernels of one convolution.
+
+    Attributes
+    ----------
+    layer
+        Path of the module that holds them.
+    kernels
+        Array of shape ``(out_channels, in_channels, height, width)``.
+    """
+
+    layer: str
+    kernels: NDArray[np.float32]
+
+    @property
+    def tiles(self) -> NDArray[np.float32]:
+        """One picture a kernel: ``(n, height, width)``, or ``(n, height, width, 3)`` where the input is RGB.
+
+        Kernels over other numbers of channels give one picture for each channel.  Values are as learned.
+        """
+        out_channels, in_channels, height, width = self.kernels.shape
+        if in_channels == RGB:
+            return self.kernels.transpose(0, 2, 3, 1)
+        return self.kernels.reshape(out_channels * in_channels, height, width)
+
+
+def read_weights(module: nn.Module, layer: str | None = None) -> LayerWeights:
+    """Kernels of a convolution, by the path of its module; by default the first one.
+
+    Raises
+    ------
+    TargetError
+        There is no such layer, or it does not convolve images.
+
+    Examples
+    --------
+    >>> read_weights(nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU())).tiles.shape
+    (8, 3, 3)
+    """
+    kinds = (nn.Conv2d, nn.ConvTranspose2d)
+    convolutions = {path: part for path, part in module.named_modules() if isinstance(part, kinds)}
+    if not convolutions:
+        raise TargetError("the network has no convolution over images, hence no kernels to show.")
+    path = next(iter(convolutions)) if layer is None else layer
+    if path not in convolutions:
+        meant = "".join(f" Did you mean {guess!r}?" for guess in get_close_matches(path, convolutions, 1))
+        raise TargetError(f"{path!r} is no convolution.{meant} There are: {', '.join(convolutions)}.")
+    return LayerWeights(path, convolutions[path].weight.detach().float().cpu().numpy().copy())

@@ -1,0 +1,106 @@
+"""The command line, run in this process as a user would type it."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from depthwise.cli import main
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run a command line; give its status, output and errors."""
+
+    def run_command(*words):
+        monkeypatch.setattr(sys, "argv", ["depthwise", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            main()
+            sys.exit(0)
+        captured = capsys.readouterr()
+        return end.value.code, captured.out, captured.err
+
+    return run_command
+
+
+NOTATION = "32C3-MP2-64C3-64C3-MP2-64N-10N"
+
+
+def test_analyze_prints_the_modern_table(run):
+    status, out, err = run("analyze", NOTATION, "--input", "1x28x28")
+    assert (status, err) == (0, "")
+    head, _, _, first, *_ = out.splitlines()
+    assert head.split() == [
+        "layer", "input", "kernel", "output", "params", "MACs", "memory", "filter", "field", "capacity", "coverage",
+    ]  # fmt: skip
+    assert first.split() == "conv2d1 1x28x28 (3x3x1)x32 32x26x26 320 195 k 84.5 KiB 3 3 100.0 % 10.7 %".split()
+
+
+def test_analyze_in_every_form(run):
+    words = ("analyze", NOTATION, "--input", "1x28x28")
+    as_json = json.loads(run(*words, "--json")[1])
+    assert as_json["params"] == sum(layer["params"] for layer in as_json["layers"])
+    assert run(*words, "--markdown")[1].startswith("| layer")
+    assert run(*words, "--html")[1].lstrip().startswith(("<table>", "<figure>"))
+    assert "## Layer information" in run(*words, "--verbosity", "2")[1]
+    assert "(3 x 3 x 1 + 1) x 32" in run(*words, "--explain")[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("analyze", NOTATION), "Give input_shape="),
+        (("analyze", NOTATION, "--input", "1x28xq"), "'1x28xq' is no shape. Write channels, height and width as"),
+        (("analyze", "MP2-MP2-MP2-3C3", "--input", "1x8x8"), "a 3x3 kernel does not fit into its 1x1 input"),
+        (("analyze", "32C3-XX", "--input", "1x8x8"), "'XX'"),
+        (("analyze", "nowhere.toml", "--input", "1x8x8"), "nowhere.toml"),
+        (("train", "nowhere", "--layers", "8C3", "-o", "x.safetensors"), "nowhere: no such file or folder"),
+        (("train", "digits", "--layers", "8C3-N", "-o", "no/such/folder/x.safetensors"), "no/such/folder"),
+        (("train", "digits", "--layers", "8C3", "-o", "x.safetensors", "--epochs", "1"), "missing output layer"),
+        (("test", "nowhere.safetensors", "digits"), "nowhere.safetensors"),
+    ],
+)
+def test_a_mistake_is_one_message_and_status_2(run, words, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = run(*words)
+    assert (status, out) == (2, "")
+    assert err.startswith("depthwise: ") and message in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_train_then_test_then_predict(run, tmp_path):
+    folder = tmp_path / "shades"
+    random = np.random.default_rng(0)
+    for name, level in (("dark", 40), ("light", 200)):
+        (folder / name).mkdir(parents=True)
+        for place in range(24):
+            pixels = random.integers(level - 30, level + 30, (8, 10)).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{place}.png")
+    net = tmp_path / "net.safetensors"
+
+    status, out, _ = run("train", folder, "--layers", "4C3-16N-N", "-o", net, "--epochs", 20, "--batch-size", 8)
+    assert status == 0 and out.rstrip().endswith(f"saved {net}")
+    status, out, _ = run("test", net, folder, "--json")
+    assert status == 0 and json.loads(out)["accuracy"] == 1.0 and json.loads(out)["total"] == 48
+    assert "Accuracy: 48/48 (100.00%)" in run("test", net, folder)[1]
+    status, out, _ = run("predict", net, folder / "light" / "0.png", "--top", 1)
+    assert status == 0 and out.split()[1] == "light"
+    assert "conv2d1" in run("analyze", net)[1]
+
+
+def test_system_tells_what_training_would_choose(run):
+    facts = json.loads(run("system", "--json")[1])
+    assert facts["depthwise"] and facts["torch"] and facts["precision"] in ("float32", "bfloat16")
+    assert "torch" in run("system")[1]
+
+
+@pytest.mark.slow
+def test_demo_reaches_its_accuracy_and_writes_its_pictures(run, tmp_path):
+    status, out, _ = run("demo", "-o", tmp_path / "demo", "--json")
+    facts = json.loads(out)
+    assert status == 0 and facts["accuracy"] > 0.97
+    for path in facts["pictures"].values():
+        with Image.open(path) as picture:
+            assert picture.size[0] > 300

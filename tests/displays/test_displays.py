@@ -1,0 +1,74 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from depthwise.displays import HistoryDisplay, WeightsDisplay
+from depthwise.errors import FileError
+from depthwise.inspection import LayerWeights
+
+
+def weights(*shape):
+    return LayerWeights("conv2d1", np.random.default_rng(0).normal(size=shape).astype(np.float32))
+
+
+def test_every_kernel_stands_at_its_place():
+    display = WeightsDisplay(weights(5, 1, 3, 3)).plot()
+    kernels = display.weights.kernels
+    assert display.image_.shape == (2 * 4 - 1, 3 * 4 - 1)
+    assert np.array_equal(display.image_[4:7, 4:7], kernels[4, 0])  # fifth tile: second row, second column
+    drawn = display.axes_[0].get_images()[0]
+    assert np.array_equal(np.asarray(drawn.get_array().filled(np.nan)), display.image_, equal_nan=True)
+    assert drawn.get_clim() == pytest.approx((-np.abs(kernels).max(), np.abs(kernels).max()))
+
+
+def test_color_kernels_are_scaled_around_grey():
+    display = WeightsDisplay(weights(4, 3, 3, 3)).plot()
+    drawn = display.axes_[0].get_images()[0].get_array()
+    limit = np.abs(display.weights.kernels).max()
+    assert drawn[0, 0, 2] == pytest.approx(0.5 + display.weights.kernels[0, 2, 0, 0] / (2 * limit))
+
+
+def history(accuracy=0.9):
+    return [
+        SimpleNamespace(epoch=1, train_loss=2.0, valid_loss=1.5, valid_accuracy=accuracy),
+        SimpleNamespace(epoch=2, train_loss=1.0, valid_loss=1.2, valid_accuracy=accuracy),
+    ]
+
+
+def test_history_draws_the_losses_and_the_accuracy():
+    display = HistoryDisplay(history()).plot()
+    train, valid = display.axes_[0].get_lines()
+    assert train.get_ydata().tolist() == [2.0, 1.0] and valid.get_ydata().tolist() == [1.5, 1.2]
+    (accuracy,) = display.axes_[1].get_lines()
+    assert accuracy.get_ydata().tolist() == [0.9, 0.9]
+
+
+def test_what_was_not_measured_is_not_drawn():
+    rows = [SimpleNamespace(epoch=1, train_loss=2.0, valid_loss=None, valid_accuracy=None)]
+    display = HistoryDisplay(rows).plot()
+    assert len(display.axes_) == 1 and len(display.axes_[0].get_lines()) == 1
+
+
+def test_axes_of_the_caller_are_used():
+    figure = Figure()
+    ax = figure.subplots()
+    display = HistoryDisplay(history()).plot(ax)
+    assert display.axes_[0] is ax and display.figure_ is figure
+
+
+def test_save_writes_a_picture_and_makes_its_folder(tmp_path):
+    path = tmp_path / "new" / "history.png"
+    HistoryDisplay(history()).save(path)
+    with Image.open(path) as picture:
+        assert picture.size == (1050, 600)
+
+
+def test_a_path_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileError, match="the picture cannot be written"):
+        HistoryDisplay(history()).save(tmp_path / "file" / "history.png")
+    with pytest.raises(FileError, match="the picture cannot be written"):
+        HistoryDisplay(history()).save(tmp_path / "history.nonsense")

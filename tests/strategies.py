@@ -106,7 +106,12 @@ def layer_lists(**options: Any) -> st.SearchStrategy[Drawn]:
 def shape_after(layer: Layer, shape: Shape) -> Shape | None:
     """Shape that one layer gives, ``None`` where it does not fit or the map would be too large for a fast test."""
     try:
-        after = Graph.from_layers([layer]).at(shape).output_shape
+        if layer.branches:
+            after: tuple[int | None, ...] = Graph.from_layers([layer]).at(shape).output_shape
+        else:
+            after = shape
+            for _, op in layer.lower():
+                after = op.bind((after,)).output_shape((after,))
     except SizeError:
         return None
     sides = [1 if side is None else side for side in after]
@@ -158,8 +163,7 @@ class _Level:
         """Append the layer if it fits, and tell how it is called."""
         after = self.shape
         if not isinstance(layer, (Add, Concat)):
-            plain = type(layer)(**{**_arguments(layer), "inputs": None, "name": None})
-            sized = shape_after(plain, self.shape if reads is None else reads)
+            sized = shape_after(layer, self.shape if reads is None else reads)
             if sized is None:
                 return None
             after = sized
@@ -210,7 +214,7 @@ class _Level:
         equal = [name for name in above if self.shapes[name] == self.shapes[ends[0]]]
         sized = [name for name in above if self.shapes[name][1:] == self.shapes[ends[0]][1:]]
         addable = len({self.shapes[name] for name in ends}) == 1
-        if addable and self.rng.random() < 0.6 and (equal or len(ends) > 1):
+        if addable and self.rng.random() < 0.8 and (equal or len(ends) > 1):
             inputs = ends + ([self.rng.choice(equal)] if equal else [])
             return self.add(Add(inputs=tuple(inputs))) is not None
         inputs = ends + ([self.rng.choice(sized)] if sized else [])

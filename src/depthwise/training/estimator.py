@@ -1,0 +1,166 @@
+"""The two estimators: what is their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.utils import Tags
+from torch import Tensor
+
+from depthwise.training.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
+from depthwise.training.neural_net import NeuralNet
+from depthwise.training.targets import check_columns, encode_labels, find_classes, read_labels, read_targets
+
+
+class NeuralNetClassifier(ClassifierMixin, NeuralNet):
+    """Train a layer list to tell classes of images, in scikit-learn's manner.
+
+    The list ends in ``Output()``, as wide as there are classes, or in a layer with one value a class and no activation;
+    a softmax at its end is left to the loss.
+
+    Parameters
+    ----------
+    layers
+        Layer records or nolearn's pairs, a notation such as ``"32C3-MP2-64N-N"``, or a ``torch.nn.Module`` (copied;
+        it gives logits).
+    max_epochs
+        Passes over the training images.
+    batch_size
+        Images a step.
+    optimizer
+        ``"adam"``, ``"adamw"``, ``"nadam"``, ``"radam"``, ``"adamax"``, ``"adagrad"``, ``"adadelta"``, ``"rmsprop"``,
+        ``"sgd"`` (also called ``"momentum"``), ``"nesterov"``, or a class of ``torch.optim``.
+    learning_rate
+        Step size.
+    momentum
+        Of ``"sgd"`` and ``"nesterov"``; 0 for plain gradient descent.
+    weight_decay
+        The optimizer's own, on weights without biases and norms; decoupled in ``"adamw"``.
+    l1, l2
+        The loss is that of the images + l1 Σ|w| + l2 Σw², over weights without biases and norms.  Both printed losses
+        hold it.
+    loss
+        ``"cross_entropy"`` (for a regressor ``"squared_error"``, ``"absolute_error"``, ``"huber"``), or a function of
+        ``(output, target)`` that gives the mean over a batch.
+    validation
+        Share of the images that is held out to check on (of every class, drawn by `random_state`), a pair ``(X, y)``,
+        or ``None``.
+    standardize
+        Subtract the mean of the training images and divide by their standard deviation, per channel, or per feature of
+        2-D data.  The network does it itself, in ``input0``; a module of your own gets the values as they are.
+    init
+        First weights: ``"he"``, ``"glorot"``, ``"torch"``; see :func:`~depthwise.modules.initialize_weights`.
+    callbacks
+        :class:`~depthwise.training.Callback` objects, or functions of ``(net, record)`` called after every epoch, where
+        ``True`` ends training.
+    device
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ...
+    precision
+        ``"float32"``, ``"bfloat16"`` (autocast), or ``"auto"``: bfloat16 where the hardware multiplies it natively.
+    random_state
+        Seed of weights, split, batches and dropout.  Equal seeds give equal bits on one machine.
+    warm_start
+        Whether another ``fit`` goes on with the weights, the optimizer and the history there are.
+    verbose
+        0 silent; 1 a line an epoch; 2 also the table of capacity and coverage; 3 also filter and field.
+
+    Attributes
+    ----------
+    module_
+        The trained ``torch.nn.Module``; its parameters are called ``conv2d1.weight``, ``conv2d1.norm.weight``.
+    graph_, analysis_
+        Its operations with their sizes, and what :func:`depthwise.analyze` says of it; ``None`` for a module.
+    layers_
+        Declared layers with their submodules, by name, index or slice.
+    history_
+        A record an epoch.
+    classes_
+        Labels in the order of the outputs.
+    n_features_in_, input_shape_
+        Values of one image, and their shape.
+    device_, precision_, seed_
+        What was chosen.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from depthwise.layers import Dense, Output
+    >>> X = np.random.default_rng(0).normal(size=(60, 4))
+    >>> y = np.where(X[:, 0] > 0, "right", "left")
+    >>> net = NeuralNetClassifier([Dense(16), Output()], max_epochs=20, learning_rate=0.02, batch_size=8,
+    ...                           random_state=0, verbose=0)
+    >>> net.fit(X, y).score(X, y) > 0.9
+    True
+    """
+
+    losses = CLASSIFICATION_LOSSES
+    outputs_are = "classes"
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Probability of each class, shape ``(n_images, n_classes)``, in the order of ``classes_``."""
+        return torch.softmax(self._predict_outputs(X).double(), 1).numpy()
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """The most probable class of each image, shape ``(n_images,)``."""
+        outputs = self._predict_outputs(X)
+        labels: NDArray[Any] = self.classes_[outputs.argmax(1).numpy()]
+        return labels
+
+    def _read_targets(self, y: Any, *, reset: bool) -> Tensor:
+        labels = read_labels(y)
+        if reset:
+            self.classes_ = find_classes(labels)
+        return encode_labels(labels, self.classes_)
+
+    def _count_outputs(self, targets: Tensor) -> int:
+        return len(self.classes_)
+
+
+class NeuralNetRegressor(RegressorMixin, NeuralNet):
+    """Train a layer list to tell numbers from images, in scikit-learn's manner.
+
+    The list ends in ``Output()``, as wide as there are targets, or in a layer with one value a target and no
+    activation.  The loss is the squared error if no other is named.
+
+    See :class:`NeuralNetClassifier` for parameters and attributes; there are no ``classes_``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from depthwise.layers import Dense, Output
+    >>> X = np.random.default_rng(0).normal(size=(60, 4))
+    >>> net = NeuralNetRegressor([Dense(16), Output()], max_epochs=40, learning_rate=0.02, batch_size=8,
+    ...                          random_state=0, verbose=0)
+    >>> net.fit(X, X[:, 0] + 1).score(X, X[:, 0] + 1) > 0.9
+    True
+    """
+
+    losses = REGRESSION_LOSSES
+    outputs_are = "targets"
+
+    def predict(self, X: Any) -> NDArray[np.float64]:
+        """Predicted targets, of the shape that `y` had: ``(n_images,)`` or ``(n_images, n_targets)``."""
+        outputs: NDArray[np.float64] = self._predict_outputs(X).double().numpy()
+        return outputs[:, 0] if self.target_shape_ == () else outputs
+
+    def _read_targets(self, y: Any, *, reset: bool) -> Tensor:
+        targets = read_targets(y)
+        if reset:
+            self.target_shape_ = targets.shape[1:]
+        # One column is (n, 1) beside an output of (n, 1): PyTorch would broadcast (n,) to (n, n).
+        columns = torch.from_numpy(targets.reshape(len(targets), -1))
+        if not reset:
+            check_columns(columns.shape[1], self.target_shape_)
+        return columns
+
+    def _count_outputs(self, targets: Tensor) -> int:
+        return targets.shape[1]
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

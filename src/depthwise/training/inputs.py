@@ -1,0 +1,177 @@
+"""Images as they come -> one tensor, checked."""
+
+from __future__ import annotations
+
+from math import isqrt, prod
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_array, validate_data
+from torch import Tensor
+
+from depthwise.errors import DataError
+from depthwise.layers.ops import format_shape
+
+CHANNELS = (1, 3, 4)
+"""Grey, color, color with transparency: a last axis of this length is taken for channels."""
+
+STATISTICS_ROWS = 4096
+"""Images that statistics are summed over at a time, to bound memory."""
+
+NEARLY_CONSTANT = 1e-7
+"""A standard deviation below this share of the mean is rounding of float32 (2^-23), and is taken for one."""
+
+
+def read_images(estimator: BaseEstimator, X: Any, *, reset: bool) -> NDArray[Any]:
+    """Images as an array of numbers: uint8 as it is, bool as uint8, all else float32.
+
+    Parameters
+    ----------
+    estimator
+        Whose ``n_features_in_`` and ``feature_names_in_`` are set, or compared with 2-D `X`.
+    X
+        Shape ``(n_images, ...)``.
+    reset
+        Whether this is training data.
+
+    Raises
+    ------
+    DataError
+        There are values that are not finite.
+    """
+    plain: dict[str, Any] = {"dtype": "numeric", "ensure_all_finite": False}
+    ndim = X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
+    if ndim == 2:
+        array = validate_data(estimator, X, reset=reset, **plain)
+    else:
+        array = check_array(X, allow_nd=True, input_name="X", **plain)
+        if reset and hasattr(estimator, "feature_names_in_"):
+            del estimator.feature_names_in_
+    if array.dtype == np.bool_:
+        array = array.view(np.uint8)
+    if array.dtype != np.uint8:
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as such
+            array = array.astype(np.float32, copy=False)
+        check_finite(array, "X")
+    # PyTorch warns of memory that it might write to by mistake, and does not take negative strides.
+    usable = array.flags.writeable and all(stride >= 0 for stride in array.strides)
+    return array if usable else array.copy()
+
+
+def check_finite(array: NDArray[Any], name: str) -> None:
+    """Refuse NaN and infinity.
+
+    >>> check_finite(np.array([[0.0, np.nan], [np.inf, 1.0]]), "X")
+    Traceback (most recent call last):
+    depthwise.errors.DataError: X: 2 of 4 values are NaN or infinite (inf), the first at index (0, 1). Remove or fill \
+them.
+    """
+    # A sum is finite if all values are, and takes no memory; only a sum that is not asks which.
+    with np.errstate(invalid="ignore"):
+        if np.isfinite(array.sum(dtype=np.float64)):
+            return
+    wrong = ~np.isfinite(array)
+    count = int(wrong.sum())
+    if count:
+        first = tuple(int(place) for place in np.unravel_index(int(wrong.argmax()), wrong.shape))
+        raise DataError(
+            f"{name}: {count} of {array.size} values are NaN or infinite (inf), the first at index "
+            f"{first if len(first) > 1 else first[0]}. Remove or fill them."
+        )
+
+
+def input_shape_of(images: NDArray[Any], declared: tuple[int, ...] | None) -> tuple[int, ...]:
+    """Shape of one image: ``(channels, height, width)`` or ``(features,)``.
+
+    Four axes are ``(n_images, channels, height, width)``, unless only the last one is as long as channels are; three
+    are grey images.  A declared shape is right, whatever the array looks like.
+
+    >>> input_shape_of(np.zeros((5, 28, 28, 3)), None), input_shape_of(np.zeros((5, 28, 28)), None)
+    ((3, 28, 28), (1, 28, 28))
+    """
+    if declared is not None:
+        return declared
+    match images.shape[1:]:
+        case (features,):
+            return (features,)
+        case (height, width):
+            return (1, height, width)
+        case (height, width, channels) if channels in CHANNELS and height not in CHANNELS:
+            return (channels, height, width)
+        case (channels, height, width):
+            return (channels, height, width)
+    raise DataError(
+        f"X: has {images.ndim} axes, {format_shape(images.shape)}, but images need 2 to 4. "
+        "Give it the shape (n_images, channels, height, width)."
+    )
+
+
+def arrange(images: NDArray[Any], shape: tuple[int, ...], name: str = "X") -> Tensor:
+    """The images as a tensor of shape ``(n_images, *shape)`` on the same memory.
+
+    Raises
+    ------
+    DataError
+        They have another shape.
+
+    Examples
+    --------
+    >>> arrange(np.zeros((5, 8, 6, 3), np.uint8), (3, 8, 6)).shape
+    torch.Size([5, 3, 8, 6])
+    >>> arrange(np.zeros((5, 1, 8, 8)), (1, 28, 28))
+    Traceback (most recent call last):
+    depthwise.errors.DataError: X: holds images of 1x8x8 but the network is made for 1x28x28. Resize them.
+    """
+    tensor = torch.from_numpy(images)
+    given = images.shape[1:]
+    if given == shape:
+        return tensor
+    if len(shape) == 3:
+        channels, height, width = shape
+        if given == (height, width, channels):
+            return tensor.permute(0, 3, 1, 2)
+        if channels == 1 and given == (height, width):
+            return tensor[:, None]
+    if 1 in (len(given), len(shape)) and prod(given) == prod(shape):
+        return tensor.reshape(len(tensor), *shape)
+    raise DataError(
+        f"{name}: holds images of {format_shape(given)} but the network is made for {format_shape(shape)}. Resize them."
+    )
+
+
+def needs_input_shape(features: int, layer: str) -> DataError:
+    """What to say where a network of maps gets 2-D data and no shape to fold them into."""
+    side = isqrt(features)
+    shape = f"(1, {side}, {side})" if side * side == features else "(channels, height, width)"
+    return DataError(
+        f"X: has 2 axes with {features} features, but layer {layer!r} needs images. "
+        f"Put Input({shape}) before the other layers, or give X the shape (n_images, channels, height, width)."
+    )
+
+
+def statistics(X: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of the chosen images, per channel or per feature; 1 where all values are equal.
+
+    Parameters
+    ----------
+    X
+        Shape ``(n_images, channels, height, width)`` or ``(n_images, features)``.
+    rows
+        Indices of the images.
+    """
+    axes = [0, *range(2, X.ndim)]
+    total = torch.zeros(X.shape[1], dtype=torch.float64)
+    squares, count = total.clone(), len(rows) * prod(X.shape[2:])
+    shift = X[rows[0]].double().reshape(X.shape[1], -1)[:, 0]  # any near value keeps the sums of squares exact
+    broadcast = shift.view(-1, *[1] * (X.ndim - 2))
+    for chunk in rows.split(STATISTICS_ROWS):
+        values = X[chunk].double() - broadcast
+        total += values.sum(axes)
+        squares += values.square().sum(axes)
+    mean = total / count
+    std = (squares / count - mean.square()).clamp(min=0).sqrt()
+    mean += shift
+    return mean, torch.where(std > NEARLY_CONSTANT * mean.abs(), std, 1.0)

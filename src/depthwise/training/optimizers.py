@@ -1,0 +1,101 @@
+"""Optimizers by name, the fused kind where there is one."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from depthwise.errors import TrainingError
+from depthwise.training.losses import penalized_weights
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "nadam": torch.optim.NAdam,
+    "radam": torch.optim.RAdam,
+    "adamax": torch.optim.Adamax,
+    "adagrad": torch.optim.Adagrad,
+    "adadelta": torch.optim.Adadelta,
+    "rmsprop": torch.optim.RMSprop,
+    "sgd": torch.optim.SGD,
+    "momentum": torch.optim.SGD,
+    "nesterov": torch.optim.SGD,
+}
+"""``sgd`` and ``momentum`` are one: stochastic gradient descent with the estimator's ``momentum``."""
+
+FUSED_DEVICES = ("cpu", "cuda")
+
+
+def make_optimizer(
+    optimizer: str | Callable[..., Optimizer],
+    module: nn.Module,
+    *,
+    learning_rate: float,
+    momentum: float,
+    weight_decay: float,
+) -> Optimizer:
+    """Make the optimizer of a module's parameters.
+
+    Weight decay acts on kernels and matrices, not on biases and norms.
+
+    Parameters
+    ----------
+    optimizer
+        A name of :data:`OPTIMIZERS`, or a class (or function) like PyTorch's: ``optimizer(parameters, lr=...)``.
+    module
+        Whose parameters it steps.
+    learning_rate, momentum, weight_decay
+        ``momentum`` is for ``sgd``, ``momentum`` and ``nesterov``.
+
+    Raises
+    ------
+    TrainingError
+        The name is unknown, or there is nothing to learn.
+
+    Examples
+    --------
+    >>> make = lambda name: make_optimizer(name, nn.Linear(2, 1), learning_rate=0.1, momentum=0.9, weight_decay=0.0)
+    >>> type(make("adam")).__name__
+    'Adam'
+    >>> make("adm")
+    Traceback (most recent call last):
+    depthwise.errors.TrainingError: optimizer is 'adm' but must be one of adam, adamw, nadam, radam, adamax, adagrad, \
+adadelta, rmsprop, sgd, momentum, nesterov, or a torch.optim class. Did you mean 'adam'?
+    """
+    groups = _groups(module, weight_decay)
+    if isinstance(optimizer, str):
+        kind = OPTIMIZERS.get(optimizer)
+        if kind is None:
+            meant = "".join(f" Did you mean {name!r}?" for name in get_close_matches(optimizer, OPTIMIZERS, 1))
+            raise TrainingError(
+                f"optimizer is {optimizer!r} but must be one of {', '.join(OPTIMIZERS)}, or a torch.optim class.{meant}"
+            )
+        options: dict[str, Any] = {"lr": learning_rate}
+        if kind is torch.optim.SGD:
+            options |= {"momentum": momentum, "nesterov": optimizer == "nesterov"}
+        if "fused" in inspect.signature(kind).parameters and _can_fuse(module.parameters()):
+            options["fused"] = True
+        return kind(groups, **options)
+    if not callable(optimizer):
+        raise TrainingError(f"optimizer is {optimizer!r} but must be a name such as 'adam', or a torch.optim class.")
+    return optimizer(groups, lr=learning_rate)
+
+
+def _groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    weights = penalized_weights(module)
+    taken = set(map(id, weights))
+    others = [p for p in module.parameters() if p.requires_grad and id(p) not in taken]
+    if not weights and not others:
+        raise TrainingError("the network has nothing to learn. Add a layer with weights, or unfreeze one.")
+    groups = [{"params": weights, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return [group for group in groups if group["params"]]
+
+
+def _can_fuse(parameters: Iterable[nn.Parameter]) -> bool:
+    return all(p.device.type in FUSED_DEVICES and p.is_floating_point() for p in parameters)

@@ -1,0 +1,86 @@
+"""Images and labels as they come."""
+
+import numpy as np
+import pytest
+import torch
+
+from depthwise.errors import DataError, TrainingError
+from depthwise.training.inputs import arrange, input_shape_of, statistics
+from depthwise.training.targets import choose_validation
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ((5, 7), (7,)),
+        ((5, 28, 28), (1, 28, 28)),
+        ((5, 1, 28, 28), (1, 28, 28)),
+        ((5, 28, 28, 1), (1, 28, 28)),
+        ((5, 32, 30, 3), (3, 32, 30)),
+        ((5, 32, 30, 4), (4, 32, 30)),
+        ((5, 3, 30, 4), (3, 30, 4)),  # channels first wins where both ends could be channels
+        ((5, 16, 9, 2), (16, 9, 2)),
+    ],
+)
+def test_the_shape_of_an_image_is_read_off_the_array(shape, expected):
+    assert input_shape_of(np.zeros(shape), None) == expected
+
+
+def test_a_declared_shape_decides():
+    assert input_shape_of(np.zeros((5, 3, 30, 4)), (4, 3, 30)) == (4, 3, 30)
+    assert arrange(np.zeros((5, 3, 30, 4)), (4, 3, 30)).shape == (5, 4, 3, 30)
+
+
+def test_arranging_moves_axes_and_copies_nothing():
+    images = np.arange(2 * 4 * 5 * 3).reshape(2, 4, 5, 3)
+    tensor = arrange(images, (3, 4, 5))
+    assert tensor[1, 2, 3, 4] == images[1, 3, 4, 2] and tensor.data_ptr() == images.ctypes.data
+    assert arrange(np.zeros((2, 60)), (3, 4, 5)).shape == (2, 3, 4, 5)
+    assert arrange(np.zeros((2, 3, 4, 5)), (60,)).shape == (2, 60)
+    assert arrange(np.zeros((2, 4, 5)), (1, 4, 5)).shape == (2, 1, 4, 5)
+    with pytest.raises(DataError, match="X: holds images of 5x4 but the network is made for 3x4x5"):
+        arrange(np.zeros((2, 5, 4)), (3, 4, 5))
+
+
+def test_statistics_are_exact_even_far_from_zero():
+    X = np.random.default_rng(0).normal(1e4, 0.5, (9000, 2, 3, 3)).astype(np.float32)
+    rows = torch.arange(100, 9000)
+    mean, std = statistics(torch.from_numpy(X), rows)
+    assert mean.numpy() == pytest.approx(X[100:].astype(np.float64).mean((0, 2, 3)), rel=1e-9)
+    assert std.numpy() == pytest.approx(X[100:].astype(np.float64).std((0, 2, 3)), rel=1e-6)
+    mean, std = statistics(torch.full((10, 2), 7.3), torch.arange(10))
+    assert mean.tolist() == pytest.approx([7.3, 7.3]) and std.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(("n_images", "share"), [(100, 0.25), (97, 0.3), (1000, 0.51), (10, 0.9), (60, 0.001 + 1 / 60)])
+@pytest.mark.parametrize("stratified", [False, True])
+def test_the_share_is_exact_and_the_parts_are_disjoint(n_images, share, stratified):
+    classes = np.sort(np.random.default_rng(0).integers(0, 3, n_images)) if stratified else None
+    train, valid = choose_validation(n_images, share, classes, seed=0)
+    assert len(valid) == round(share * n_images)
+    assert sorted(torch.cat([train, valid]).tolist()) == list(range(n_images))
+    if classes is not None:
+        wanted = np.bincount(classes, minlength=3) * len(valid) / n_images
+        assert np.abs(np.bincount(classes[valid.numpy()], minlength=3) - wanted).max() < 1
+
+
+def test_the_images_to_validate_on_are_drawn_at_random():
+    _, valid = choose_validation(100, 0.2, None, seed=0)
+    assert valid.tolist() != list(range(20)) and not torch.equal(valid, choose_validation(100, 0.2, None, seed=1)[1])
+    classes = np.repeat([0, 1], 50)
+    _, valid = choose_validation(100, 0.2, classes, seed=0)
+    assert valid[valid < 50].tolist() != list(range(10))
+
+
+def test_every_class_keeps_an_image_to_learn_from():
+    classes = np.array([0] * 97 + [1, 2, 3])
+    train, valid = choose_validation(100, 0.5, classes, seed=0)
+    assert set(classes[train.numpy()]) == {0, 1, 2, 3} and set(classes[valid.numpy()]) == {0}
+
+
+def test_a_share_that_leaves_nothing_is_told():
+    message = "validation=0.01 of n_samples = 20 leaves 0 images to validate on and 20 to train on"
+    with pytest.raises(TrainingError, match=message):
+        choose_validation(20, 0.01, None, seed=0)
+    with pytest.raises(TrainingError, match="leaves 3 images to validate on and 0 to train on"):
+        choose_validation(3, 0.99, None, seed=0)

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import inspect
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import depthwise
 
 DOCS = Path(__file__).parent
+SHARED = {"layers": (("layers.layer", "Layer"), ("layers.convolution", "Convolution"), ("layers.pooling", "Pooling"))}
+"""Classes that say what several public ones have in common."""
 KINDS = {"layers": "Layers", "notation": "Notation", "analysis": "Analysis", "network": "Networks", "data": "Data"}
 
 
@@ -20,8 +23,8 @@ def reference_page() -> str:
     lines = ["# Reference", "", "Made from the docstrings by `make docs`.  `import depthwise as dw` has all of these.", ""]
     for room, names in depthwise.ROOMS.items():
         lines += [f"## {KINDS.get(room, room.capitalize())}", ""]
-        for name in names:
-            thing = getattr(depthwise, name)
+        shared = [(name, getattr(import_module(f"depthwise.{home}"), name)) for home, name in SHARED.get(room, ())]
+        for name, thing in [*shared, *((name, getattr(depthwise, name)) for name in names)]:
             lines += [f"### {name}", "", "```text", f"{name}{_signature(thing)}", "", inspect.getdoc(thing) or "", "```", ""]
     return "\n".join(lines)
 
@@ -35,7 +38,16 @@ def _signature(thing: object) -> str:
     return str(signature.replace(parameters=plain, return_annotation=signature.empty))
 
 
-PAGES = {"reference.md": reference_page}
+def notation_page() -> str:
+    """The three forms in which a layer list can be written."""
+    lines = ["# Notations", "", "Made from the docstrings by `make docs`.", ""]
+    for form in ("compact", "pattern", "toml"):
+        module = import_module(f"depthwise.notation.{form}")
+        lines += [f"## {form.capitalize()}", "", "```text", inspect.getdoc(module) or "", "```", ""]
+    return "\n".join(lines)
+
+
+PAGES = {"reference.md": reference_page, "notation.md": notation_page}
 
 
 def main() -> None:

@@ -52,7 +52,8 @@ def main(quick: bool = False, path: str | None = None) -> None:
     # cell 004:2; labels need no one-hot form, and training standardizes by itself
     folder = path or os.environ.get("DEPTHWISE_DATA", "data") + "/cifar10"
     train = dw.load_images(folder, split="train")
-    X, y = (train.X[::200], train.y[::200]) if quick else (train.X, train.y)
+    step = max(1, len(train) // 256) if quick else 1
+    X, y = train.X[::step], train.y[::step]
     # cell 004:4, 004:13
     net = NeuralNetClassifier(take_two, optimizer="adam", learning_rate=0.0005, random_state=0)
     # cell 004:6, 004:14 comes with the issue "Train": the stages as one argument; until then one batch size

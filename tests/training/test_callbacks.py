@@ -1,6 +1,5 @@
 """What may happen between epochs."""
 
-import numpy as np
 import pytest
 import torch
 
@@ -108,7 +107,7 @@ def test_early_stopping_refuses_wrong_arguments(arguments, message):
 
 
 def test_early_stopping_needs_the_figure_it_watches(two_classes):
-    with pytest.raises(TrainingError, match="epoch 1 has no valid_loss. Give validation= a share or a pair"):
+    with pytest.raises(TrainingError, match=r"epoch 1 has no valid_loss\. Give validation= a share or a pair"):
         net_with(EarlyStopping(), validation=None).fit(*two_classes)
 
 
@@ -117,4 +116,4 @@ def test_random_numbers_drawn_in_a_callback_do_not_leak(two_classes):
     expected = torch.rand(3)
     torch.manual_seed(1)
     net_with(lambda net, record: bool(torch.rand(1) < 0)).fit(*two_classes)
-    assert torch.equal(torch.rand(3), expected) and np.isfinite(expected).all()
+    assert torch.equal(torch.rand(3), expected)

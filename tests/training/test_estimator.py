@@ -14,8 +14,10 @@ from torch import nn
 from depthwise.errors import DataError, SizeError, TrainingError
 from depthwise.layers import BatchNorm, Conv2D, Dense, Dropout, Input, MaxPool2D, Output
 from depthwise.modules import build, initialize_weights
+from depthwise.notation import write_toml
 from depthwise.training import EarlyStopping, NeuralNetClassifier, NeuralNetRegressor
 from depthwise.training.randomness import Seeds
+from depthwise.training.targets import choose_validation
 
 SMALL = [Conv2D(8), MaxPool2D(), Dense(16), Dropout(), Output()]
 
@@ -172,6 +174,34 @@ def test_statistics_are_those_of_the_training_part():
     assert net.module_.input0.std.tolist() == pytest.approx([1, X[20:, 1].std()])  # a constant feature stays as it is
 
 
+def test_images_held_out_have_no_part_in_the_statistics():
+    X = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
+    net = classifier([Output()], validation=0.5).fit(X, np.arange(40) % 2)
+    train, valid = choose_validation(40, 0.5, np.arange(40) % 2, Seeds(net.seed_).split)
+    assert net.module_.input0.mean.numpy() == pytest.approx(X[train].mean(0), rel=1e-5)
+    assert not np.allclose(X[train].mean(0), X[valid].mean(0))
+
+
+def test_a_warm_start_keeps_the_statistics_that_its_weights_know(two_classes):
+    X, y = two_classes
+    net = classifier([Output()], warm_start=True).fit(X, y)
+    before = net.module_.input0.mean.clone()
+    assert torch.equal(net.fit(X + 100, y).module_.input0.mean, before)
+
+
+def test_a_warm_start_goes_on_with_other_batches(two_classes):
+    X, y = two_classes
+    seen = []
+
+    def loss(output, target):
+        seen.append(target.tolist())
+        return F.cross_entropy(output, target)
+
+    net = classifier([Output()], warm_start=True, max_epochs=1, validation=None, loss=loss, batch_size=60)
+    net.fit(X, y).fit(X, y)
+    assert seen[0] != seen[1] and sorted(seen[0]) == sorted(seen[1])
+
+
 def test_validation_in_every_form(digits):
     X, y = digits
     for none in (None, 0):
@@ -295,7 +325,14 @@ def test_a_last_batch_of_one_image_does_not_break_batch_normalization():
 
 def test_bfloat16_gives_float32_losses_and_probabilities(digits):
     X, y = digits
-    net = classifier(precision="bfloat16", max_epochs=1).fit(X[:128], y[:128])
+    outputs = set()
+
+    def loss(output, target):
+        outputs.add(output.dtype)
+        return F.cross_entropy(output, target)
+
+    net = classifier(precision="bfloat16", max_epochs=1, loss=loss).fit(X[:128], y[:128])
+    assert outputs == {torch.float32}
     exact = classifier(precision="float32", max_epochs=1).fit(X[:128], y[:128])
     assert net.precision_ == "bfloat16" and net.predict_proba(X).dtype == np.float64
     assert next(net.module_.parameters()).dtype == torch.float32
@@ -343,10 +380,13 @@ def test_a_pickle_predicts_the_same_and_holds_no_optimizer(digits):
     assert len(other.history_) == 4
 
 
-def test_a_notation_is_a_network(digits):
+def test_a_notation_or_a_file_is_a_network(digits, tmp_path):
     X, y = digits
-    net = classifier("8C3-MP2-16N-N", max_epochs=1).fit(X, y)
-    assert net.layers_.names == ("input0", "conv2d1", "maxpool2d2", "dense3", "output4")
+    path = tmp_path / "net.toml"
+    path.write_text(write_toml([Conv2D(8), MaxPool2D(), Dense(16), Output()]))
+    for layers in ("8C3-MP2-16N-N", path, str(path)):
+        net = classifier(layers, max_epochs=1).fit(X, y)
+        assert net.layers_.names == ("input0", "conv2d1", "maxpool2d2", "dense3", "output4")
 
 
 @pytest.mark.parametrize(
@@ -385,7 +425,7 @@ def test_flat_data_for_a_network_of_maps_are_refused_with_the_remedy(digits):
 def test_a_network_refuses_images_of_another_shape(digits):
     X, y = digits
     net = classifier(max_epochs=1).fit(X, y)
-    with pytest.raises(DataError, match="X: holds images of 1x8x7 but the network is made for 1x8x8. Resize them."):
+    with pytest.raises(DataError, match=r"X: holds images of 1x8x7 but the network is made for 1x8x8\. Resize"):
         net.predict(X[..., :7])
 
 

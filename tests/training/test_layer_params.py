@@ -118,7 +118,7 @@ def test_layers_of_a_fitted_net_are_found_by_name_index_and_slice(digits):
     assert views["first"].layer == Conv2D(4, name="first") and views["first"].module is net.module_.first
     assert "first" in views and "second" not in views and views[-1].module.out_features == 10
     assert views["residual2"].module.shortcut is net.module_.residual2.shortcut
-    with pytest.raises(KeyError, match="no layer is called 'frist'. Did you mean 'first'"):
+    with pytest.raises(KeyError, match=r"no layer is called 'frist'\. Did you mean 'first'"):
         views["frist"]
     with pytest.raises(TypeError):
         views[0] = views[1]

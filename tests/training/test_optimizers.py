@@ -60,11 +60,7 @@ def test_frozen_parameters_are_left_out():
 
 
 def test_what_is_no_optimizer_is_told():
-    with pytest.raises(
-        TrainingError, match="optimizer is 'nestrov' but must be one of adam, .* Did you mean 'nesterov'"
-    ):
+    with pytest.raises(TrainingError, match=r"optimizer is 'nestrov' but must be one of adam, .* you mean 'nesterov'"):
         make("nestrov")
-    with pytest.raises(
-        TrainingError, match=r"optimizer is 3 but must be a name such as 'adam', or a torch\.optim class"
-    ):
+    with pytest.raises(TrainingError, match=r"optimizer is 3 but must be a name such as 'adam', or a torch\.optim"):
         make(3)

@@ -12,9 +12,9 @@ from depthwise.layers import Conv2D, Dense, MaxPool2D, Output
 from depthwise.training import NeuralNetClassifier, NeuralNetRegressor
 
 SETTINGS = {
-    "max_epochs": 60,
+    "max_epochs": 15,
     "batch_size": 16,
-    "learning_rate": 0.01,
+    "learning_rate": 0.03,
     "validation": None,
     "verbose": 0,
     "random_state": 0,

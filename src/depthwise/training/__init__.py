@@ -1,9 +1,10 @@
 """The scikit-learn side: estimators that train a layer list."""
 
 from depthwise.training.callbacks import Callback, EarlyStopping
-from depthwise.training.checkpoint import check_writable, load
 from depthwise.training.estimator import NeuralNetClassifier, NeuralNetRegressor
+from depthwise.training.files import check_writable
 from depthwise.training.history import EpochRecord, History
+from depthwise.training.loading import load
 from depthwise.training.progress import PrintLayerInfo
 from depthwise.training.system import describe_system
 

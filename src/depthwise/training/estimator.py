@@ -25,8 +25,8 @@ class NeuralNetClassifier(ClassifierMixin, NeuralNet):
     Parameters
     ----------
     layers
-        Layer records or nolearn's pairs, a notation such as ``"32C3-MP2-64N-N"``, or a ``torch.nn.Module`` (copied;
-        it gives logits).
+        Layer records or nolearn's pairs, a notation such as ``"32C3-MP2-64N-N"``, the path of a TOML file, or a
+        ``torch.nn.Module`` (copied; it gives logits).
     max_epochs
         Passes over the training images.
     batch_size
@@ -91,8 +91,9 @@ class NeuralNetClassifier(ClassifierMixin, NeuralNet):
     >>> from depthwise.layers import Dense, Output
     >>> X = np.random.default_rng(0).normal(size=(60, 4))
     >>> y = np.where(X[:, 0] > 0, "right", "left")
-    >>> net = NeuralNetClassifier([Dense(16), Output()], max_epochs=20, learning_rate=0.02, batch_size=8,
-    ...                           random_state=0, verbose=0)
+    >>> net = NeuralNetClassifier(
+    ...     [Dense(16), Output()], max_epochs=20, learning_rate=0.02, batch_size=8, random_state=0, verbose=0
+    ... )
     >>> net.fit(X, y).score(X, y) > 0.9
     True
     """
@@ -133,8 +134,9 @@ class NeuralNetRegressor(RegressorMixin, NeuralNet):
     >>> import numpy as np
     >>> from depthwise.layers import Dense, Output
     >>> X = np.random.default_rng(0).normal(size=(60, 4))
-    >>> net = NeuralNetRegressor([Dense(16), Output()], max_epochs=40, learning_rate=0.02, batch_size=8,
-    ...                          random_state=0, verbose=0)
+    >>> net = NeuralNetRegressor(
+    ...     [Dense(16), Output()], max_epochs=40, learning_rate=0.02, batch_size=8, random_state=0, verbose=0
+    ... )
     >>> net.fit(X, X[:, 0] + 1).score(X, X[:, 0] + 1) > 0.9
     True
     """

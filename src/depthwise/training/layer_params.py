@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from difflib import get_close_matches
@@ -12,6 +13,7 @@ from torch import nn
 
 from depthwise.errors import TrainingError
 from depthwise.layers import Input, Layer, Residual, layer_names, with_input
+from depthwise.notation import read_layers
 
 SEPARATOR = "__"
 
@@ -66,9 +68,7 @@ def declared_layers(layers: object) -> tuple[Layer, ...]:
     >>> declared_layers([(Dense, {"units": 3})])
     (Input(), Dense(3))
     """
-    if isinstance(layers, str):
-        from depthwise.notation import read_layers
-
+    if isinstance(layers, (str, os.PathLike)):
         layers = read_layers(layers)
     return with_input(layers)  # type: ignore[arg-type]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from difflib import get_close_matches
 
 import torch
@@ -73,22 +73,26 @@ class Penalty:
     def __bool__(self) -> bool:
         return bool((self.l1 or self.l2) and self.weights)
 
-    @torch.no_grad()
     def value(self) -> Tensor:
         """The penalty of the weights as they are, on their device."""
-        return self.l1 * _sum(self.weights, 1) + self.l2 * _sum(self.weights, 2)
+        with torch.no_grad():
+            # A coefficient of zero costs nothing.
+            terms = [c * _sum(self.weights, power) for c, power in ((self.l1, 1), (self.l2, 2)) if c]
+        return torch.stack(terms).sum() if len(terms) > 1 else terms[0]
 
-    @torch.no_grad()
     def add_gradient(self) -> None:
         """Add l1 sign(w) + 2 l2 w to the gradients."""
+        # A frozen branch has weights without gradients; the penalty alone does not move them.
         pairs = [(weight, weight.grad) for weight in self.weights if weight.grad is not None]
         weights, gradients = [weight for weight, _ in pairs], [gradient for _, gradient in pairs]
-        if self.l2:
-            torch._foreach_add_(gradients, weights, alpha=2 * self.l2)
-        if self.l1:
-            torch._foreach_add_(gradients, torch._foreach_sign(weights), alpha=self.l1)
+        with torch.no_grad():
+            if self.l2:
+                torch._foreach_add_(gradients, weights, alpha=2 * self.l2)
+            if self.l1:
+                torch._foreach_add_(gradients, torch._foreach_sign(weights), alpha=self.l1)
 
 
-def _sum(weights: Iterable[Tensor], power: int) -> Tensor:
+def _sum(weights: list[Tensor], power: int) -> Tensor:
     """Σ|w|^power."""
-    return torch.stack(torch._foreach_norm(list(weights), power)).pow(power).sum()
+    norms = torch.stack(torch._foreach_norm(weights, power))
+    return norms.sum() if power == 1 else norms.dot(norms)

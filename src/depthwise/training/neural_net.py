@@ -21,6 +21,7 @@ from depthwise.layers import Layer
 from depthwise.layers.ops import GlobalPool, Pad, Upsample, Window
 from depthwise.modules import Init, Network, build, initialize_weights
 from depthwise.training.batches import DeviceData
+from depthwise.training.checkpoint import save
 from depthwise.training.device import choose_device, choose_precision
 from depthwise.training.fitting import run_epochs
 from depthwise.training.history import History
@@ -44,7 +45,7 @@ class NeuralNet(LayerParams):
 
     def __init__(
         self,
-        layers: Sequence[object] | str | nn.Module,
+        layers: Sequence[object] | str | os.PathLike[str] | nn.Module,
         *,
         max_epochs: int = 10,
         batch_size: int = 128,
@@ -160,7 +161,8 @@ class NeuralNet(LayerParams):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted network to one safetensors file, from which :func:`depthwise.load` makes the same estimator.
 
-        The file holds weights, layers, classes, preprocessing, history and parameters, and nothing that is executed.
+        The file holds weights, layers, classes, preprocessing, history and parameters, and nothing that is executed:
+        parameters that are functions or data (a loss of your own, callbacks, validation images) are not in it.
 
         Parameters
         ----------
@@ -172,8 +174,6 @@ class NeuralNet(LayerParams):
         FileError
             The file cannot be written, or the network was given as a module.
         """
-        from depthwise.training.checkpoint import save
-
         save(self, path)
 
     @property

@@ -162,6 +162,7 @@ class TrainingProgress:
 
 
 def _bar() -> Progress:
+    from rich.console import Console
     from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TimeRemainingColumn
     from rich.text import Text
 
@@ -171,7 +172,8 @@ def _bar() -> Progress:
             return Text("" if speed is None else f"{speed:,.0f} images/s")
 
     columns = (BarColumn(), TaskProgressColumn(), Speed(), TimeRemainingColumn())
-    return Progress(*columns, transient=True, redirect_stdout=True)
+    # A console of its own reads NO_COLOR and the width now; rich's global one did when it was first used.
+    return Progress(*columns, console=Console(), transient=True)
 
 
 def _wants_color() -> bool:

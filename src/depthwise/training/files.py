@@ -1,0 +1,58 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from depthwise.errors import FileError
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Refuse a path that cannot be written to, before time is spent; leaves nothing behind.
+
+    Raises
+    ------
+    FileError
+        The folder above its folder is missing, it is a folder itself, or there is no permission.
+    """
+    place = Path(path)
+    if place.is_dir():
+        raise FileError(f"{place}: is a folder. Give the path of a file.")
+    folder = place.parent if place.parent.exists() else place.parent.parent
+    if not folder.is_dir():
+        raise FileError(f"{place}: there is no folder {place.parent}. Make it, or give another path.")
+    if not os.access(folder, os.W_OK):
+        raise FileError(f"{place}: cannot be written (no permission in {folder}). Give another path.")
+
+
+def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file that is either there whole or as it was before.
+
+    Raises
+    ------
+    FileError
+        It cannot be written.
+    """
+    check_writable(path)
+    place = Path(path)
+    try:
+        place.parent.mkdir(exist_ok=True)
+        descriptor, draft = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            # mkstemp lets nobody else read; a new file is to have the rights that any new file has.
+            mask = os.umask(0)
+            os.umask(mask)
+            Path(draft).chmod(0o666 & ~mask)
+            Path(draft).replace(place)
+        except BaseException:
+            Path(draft).unlink(missing_ok=True)
+            raise
+    except OSError as problem:
+        reason = problem.strerror or problem
+        raise FileError(f"{place}: cannot be written ({reason}). Give another path.") from None

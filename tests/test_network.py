@@ -1,0 +1,52 @@
+import pytest
+from sklearn.base import BaseEstimator
+from torch import nn
+
+import depthwise as dw
+from depthwise import Conv2D, Dense, Input, MaxPool2D, Output
+from depthwise.errors import GraphError, SizeError, TargetError
+
+LAYERS = [Conv2D(8), MaxPool2D(), Dense(16), Output(10)]
+SHAPE = (1, 28, 28)
+
+
+class Unfitted(BaseEstimator):
+    def __init__(self, layers):
+        self.layers = layers
+
+
+@pytest.mark.parametrize("target", [LAYERS, "8C3-MP2-16N-10N", Unfitted(LAYERS), Unfitted("8C3-MP2-16N-10N")])
+def test_a_network_is_a_network_however_it_is_given(target):
+    assert dw.analyze(target, SHAPE) == dw.analyze(tuple(LAYERS), SHAPE)
+
+
+def test_a_toml_file_is_a_network(tmp_path):
+    from depthwise.notation import write_toml
+
+    path = tmp_path / "design.toml"
+    path.write_text(write_toml(tuple(LAYERS)))
+    for target in (path, str(path)):
+        assert dw.analyze(target, SHAPE) == dw.analyze(LAYERS, SHAPE)
+
+
+def test_the_declared_shape_is_enough():
+    assert dw.analyze([Input(SHAPE), *LAYERS]).input_shape == SHAPE
+    with pytest.raises(SizeError, match="'input0' declares images of 1x28x28 but input_shape is 3x8x8"):
+        dw.analyze([Input(SHAPE), *LAYERS], (3, 8, 8))
+
+
+def test_the_width_of_an_open_output_can_be_given():
+    open_end = [*LAYERS[:-1], Output()]
+    assert dw.analyze(open_end, SHAPE).output_shape == (None,)
+    assert dw.analyze(open_end, SHAPE, n_outputs=10) == dw.analyze(LAYERS, SHAPE)
+
+
+@pytest.mark.parametrize("target", [3, None, object()])
+def test_anything_else_is_refused(target):
+    with pytest.raises(TargetError, match="is not a network. Give a layer list"):
+        dw.analyze(target, SHAPE)
+
+
+def test_a_missing_shape_says_what_to_give():
+    with pytest.raises(GraphError, match="Give input_shape="):
+        dw.analyze(LAYERS)

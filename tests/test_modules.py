@@ -4,12 +4,13 @@ import copy
 import math
 import pickle
 import weakref
+from random import Random
 
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
-from strategies import layer_lists
+from strategies import layer_lists, random_layers
 from torch import nn
 
 from depthwise.errors import GraphError
@@ -50,10 +51,8 @@ def images_of(*shape) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
 
 
-@given(layer_lists())
-@settings(max_examples=60)
-def test_every_node_gives_the_shape_and_holds_the_values_that_the_graph_tells(drawn):
-    layers, shape = drawn
+def check_agreement(layers, shape):
+    """The module's shapes and numbers of values are those that the graph derives."""
     sized = Graph.from_layers(layers).at(shape)
     network = build(sized)
     record: dict[str, torch.Tensor] = {}
@@ -66,6 +65,19 @@ def test_every_node_gives_the_shape_and_holds_the_values_that_the_graph_tells(dr
     own = {sized.nodes[0].name + ".mean", sized.nodes[0].name + ".std"}
     kept = {name: b for name, b in network.named_buffers() if name not in own and "num_batches" not in name}
     assert sum(b.numel() for b in kept.values()) == sum(node.op.buffers for node in sized.nodes)
+
+
+@given(layer_lists())
+@settings(max_examples=20)
+def test_every_node_gives_the_shape_and_holds_the_values_that_the_graph_tells(drawn):
+    check_agreement(*drawn)
+
+
+@pytest.mark.parametrize("hundred", [0, *(pytest.param(more, marks=pytest.mark.slow) for more in (1, 2, 3))])
+def test_that_holds_for_the_lists_that_reach_every_layer_and_depth(hundred):
+    # tests/layers counts these very lists: every kind 20 times or more, depth 1 to 20, branches in every third.
+    for seed in range(100 * hundred, 100 * hundred + 100):
+        check_agreement(*random_layers(Random(seed)))
 
 
 @given(layer_lists())

@@ -1,7 +1,7 @@
 """The networks of the five tutorials that depthwise brings back, as layer lists.
 
-nolearn: Benjamin Bossan, Training convolutional neural networks with nolearn (2016).  netz: his Going deep (2014), where
-pooling rounds up.  The blog post and the notebook on CIFAR-10 are named where their networks stand.
+nolearn: Benjamin Bossan, Training convolutional neural networks with nolearn (2016).  netz: Going deep, its forerunner,
+where pooling rounds up.  The blog post and the notebook on CIFAR-10 are named where their networks stand.
 """
 
 from depthwise.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, LeakyReLU, MaxPool2D, Output
@@ -64,12 +64,14 @@ CIFAR_TAKE_1 = [
     *[Flatten(), Output(10)],
 ]
 CIFAR_TAKE_2 = [
-    *sum(
-        (
-            [Conv2D(channels, stride=stride, padding="same", activation=None), BatchNorm(), LeakyReLU(0.3)]
-            for channels, stride in ((32, 1), (32, 2), (64, 1), (64, 2))
-        ),
-        [],
-    ),
+    *[
+        layer
+        for channels, stride in ((32, 1), (32, 2), (64, 1), (64, 2))
+        for layer in (
+            Conv2D(channels, stride=stride, padding="same", activation=None),
+            BatchNorm(),
+            LeakyReLU(0.3),
+        )
+    ],
     *[Flatten(), Dense(128, None), BatchNorm(), LeakyReLU(0.3), Dropout(), Output(10)],
 ]

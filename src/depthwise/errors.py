@@ -8,7 +8,9 @@
     ├── GraphError       layers are wired wrongly: an unknown input, a name twice, a missing shortcut
     │   └── SizeError    a map vanishes, a kernel does not fit, two sizes clash
     ├── TargetError      what was handed over is not a network that depthwise can read
+    ├── RuleError        a rule or profile is unknown, or a fix cannot be applied to what was handed over
     ├── DataError        images or labels cannot be read or do not fit
+    │   └── UnsplitError  a part was asked of images that do not come in parts
     ├── TrainingError    the network cannot be trained as asked
     └── FileError        a saved network cannot be written or read
 
@@ -41,8 +43,16 @@ class TargetError(DepthwiseError):
     """What was handed over is not a network that depthwise can read."""
 
 
+class RuleError(DepthwiseError):
+    """A rule or profile is unknown, or a fix cannot be applied to what was handed over."""
+
+
 class DataError(DepthwiseError):
     """Images or labels cannot be read, or do not fit together."""
+
+
+class UnsplitError(DataError):
+    """A part was asked of images that do not come in parts."""
 
 
 class TrainingError(DepthwiseError):

@@ -1,14 +1,14 @@
 """A network as plain data: nodes in topological order, each one primitive operation.
 
 ``Graph.from_layers`` reads a layer list; ``graph.at(input_shape)`` derives every size; ``graph.edit(edits)`` changes
-attributes of operations.  Knows nothing of torch.
+attributes of operations, puts operations in and takes them out.  Knows nothing of torch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from difflib import get_close_matches
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from depthwise.errors import GraphError, SizeError
 from depthwise.layers import Layer, layer_names, with_input
@@ -27,41 +27,12 @@ from depthwise.layers.ops import (
     Size,
     format_shape,
 )
+from depthwise.nodes import Change, Edit, Insert, Node, Remove, change_nodes, closest_name
+
+__all__ = ["Change", "Edit", "Graph", "Insert", "Node", "Remove", "SizedGraph", "SizedNode"]
 
 LARGEST_SIDE = 1 << 14
 """Images up to this side are tried when an error tells how large they would have to be."""
-
-
-@dataclass(frozen=True)
-class Node:
-    """One operation of a network.
-
-    Attributes
-    ----------
-    name
-        Unique; the path of the submodule that holds its weights: ``conv2d1``, ``conv2d1.norm``.
-    op
-        What is done.
-    inputs
-        Names of the nodes it reads.
-    layer, kind
-        Declared layer (or module path) it came from, and that layer's kind: one row of the table.
-    """
-
-    name: str
-    op: Op
-    inputs: tuple[str, ...]
-    layer: str
-    kind: str
-
-
-@dataclass(frozen=True)
-class Edit:
-    """Set one attribute of one node's operation."""
-
-    node: str
-    attribute: str
-    value: object
 
 
 @dataclass(frozen=True)
@@ -85,9 +56,12 @@ class SizedNode:
 
 @dataclass(frozen=True)
 class SizedGraph:
-    """A network at one input shape."""
+    """A network at one input shape; ``unused`` as in :class:`Graph`, ``declared`` is the graph of any size."""
 
     nodes: tuple[SizedNode, ...]
+    unused: tuple[tuple[str, int], ...] = ()
+    observed: bool = False
+    declared: Graph | None = field(default=None, repr=False, compare=False)
 
     @property
     def input_shape(self) -> Shape:
@@ -104,6 +78,15 @@ class SizedGraph:
 class Graph:
     """Operations of a network in topological order, the input first and the output last.
 
+    Attributes
+    ----------
+    nodes
+        The operations.
+    unused
+        Weights of a traced module that no operation reads: name and number of values.
+    observed
+        Whether a traced module chose its way by values, so that another image might take another one.
+
     Examples
     --------
     >>> from depthwise.layers import Conv2D, MaxPool2D, Output
@@ -115,6 +98,8 @@ class Graph:
     """
 
     nodes: tuple[Node, ...]
+    unused: tuple[tuple[str, int], ...] = ()
+    observed: bool = False
 
     @classmethod
     def from_layers(cls, layers: Iterable[object], n_outputs: int | None = None) -> Graph:
@@ -146,24 +131,26 @@ class Graph:
         op = self.nodes[0].op
         return op.shape if isinstance(op, Input) else None
 
-    def edit(self, edits: Iterable[Edit]) -> Graph:
-        """Return the graph with attributes of its operations changed.
+    def edit(self, edits: Iterable[Change]) -> Graph:
+        """Return the graph with attributes of its operations changed, and operations put in and taken out.
 
         Raises
         ------
         GraphError
-            There is no such node or attribute.
+            There is no such node or attribute, a name stands twice, or the input is taken out.
+
+        Examples
+        --------
+        >>> from depthwise.layers import Conv2D, MaxPool2D
+        >>> graph = Graph.from_layers([Conv2D(8, activation=None), MaxPool2D()])
+        >>> [node.name for node in graph.edit([Remove("maxpool2d2")]).nodes]
+        ['input0', 'conv2d1']
         """
-        nodes = {node.name: node for node in self.nodes}
-        for edit in edits:
-            node = nodes.get(edit.node)
-            if node is None:
-                raise GraphError(f"no node is called {edit.node!r}.{_closest(edit.node, nodes)}")
-            if edit.attribute not in type(node.op).__dataclass_fields__:
-                known = ", ".join(type(node.op).__dataclass_fields__)
-                raise GraphError(f"node {edit.node!r} has no attribute {edit.attribute!r}. It has: {known}.")
-            nodes[edit.node] = replace(node, op=replace(node.op, **{edit.attribute: edit.value}))
-        return Graph(tuple(nodes.values()))
+        return replace(self, nodes=change_nodes(self.nodes, edits))
+
+    def unfolded(self) -> Graph:
+        """The graph with a row of the table for every operation."""
+        return replace(self, nodes=tuple(replace(node, layer=node.name) for node in self.nodes))
 
     def at(self, input_shape: Iterable[int] | None = None) -> SizedGraph:
         """Derive every size for images of one shape.
@@ -203,7 +190,8 @@ before it, add padding, or use images of 12 px or more.
                 f"input_shape is {input_shape!r} but must be whole numbers of 1 or more: "
                 "(channels, height, width) or (features,)."
             )
-        if self.input_shape not in (None, shape):
+        op = self.nodes[0].op
+        if self.input_shape not in (None, shape) and not (isinstance(op, Input) and op.any_size):
             declared = format_shape(self.input_shape or ())
             raise SizeError(
                 f"layer {self.nodes[0].layer!r} declares images of {declared} but input_shape is {format_shape(shape)}. "
@@ -217,15 +205,15 @@ before it, add padding, or use images of 12 px or more.
         for node in self.nodes:
             inputs = tuple(shapes[name] for name in node.inputs)
             op = node.op
-            if isinstance(op, Input) and input_shape is not None:
+            if node is self.nodes[0] and isinstance(op, Input) and input_shape is not None:
                 op = replace(op, shape=input_shape)
             try:
-                op = op.bind(inputs)
-                shapes[node.name] = op.output_shape(inputs)
+                op, shapes[node.name] = _bind(op, inputs)
             except SizeError as problem:
                 raise type(problem)(f"layer {node.layer!r}: {problem}{_shortcut_hint(node, inputs)}") from None
-            sized.append(SizedNode(replace(node, op=op), inputs, shapes[node.name]))
-        return SizedGraph(tuple(sized))
+            bound = node if op is node.op else replace(node, op=op)
+            sized.append(SizedNode(bound, inputs, shapes[node.name]))
+        return SizedGraph(tuple(sized), self.unused, self.observed, self)
 
     def _least_size(self, shape: Shape | None) -> str | None:
         """Smallest image that every window fits into, axis by axis, as text; ``None`` where no size would do."""
@@ -250,6 +238,13 @@ before it, add padding, or use images of 12 px or more.
         if not least or not fits(tuple(least)):
             return None
         return str(least[0]) if len(set(least)) == 1 else format_shape(tuple(least))
+
+
+@lru_cache(maxsize=1 << 12)
+def _bind(op: Op, inputs: tuple[Shape, ...]) -> tuple[Op, Shape]:
+    """Bound operation and its output; a mended or searched network has most of its operations from the one before."""
+    bound = op.bind(inputs)
+    return bound, bound.output_shape(inputs)
 
 
 def _wire(layers: tuple[Layer, ...]) -> Iterable[Node]:
@@ -280,6 +275,8 @@ def _append(nodes: dict[str, Node], layer: Layer, name: str, inputs: tuple[str, 
         if isinstance(op, Flatten) and role and _is_flat(nodes, inputs[0]):
             continue
         path = f"{name}.{role}" if role else name
+        if path in nodes:
+            raise GraphError(f"two layers are called {path!r}. Give one of them another name=.")
         nodes[path] = Node(path, op, inputs, name, layer.kind)
         inputs = (path,)
     return inputs[0]
@@ -295,21 +292,23 @@ def _is_flat(nodes: dict[str, Node], name: str) -> bool:
 def _look_up(wanted: str, local: dict[str, str], reader: str) -> str:
     if wanted not in local:
         raise GraphError(
-            f"layer {reader!r} reads {wanted!r}, which is not a layer above it.{_closest(wanted, local)} "
+            f"layer {reader!r} reads {wanted!r}, which is not a layer above it.{closest_name(wanted, local)} "
             f"Above it are: {', '.join(local)}."
         )
     return local[wanted]
 
 
-def _closest(name: str, names: Iterable[str]) -> str:
-    return "".join(f" Did you mean {guess!r}?" for guess in get_close_matches(name, list(names), 1))
-
-
 def _shortcut_hint(node: Node, shapes: tuple[Shape, ...]) -> str:
     """What to write as the shortcut of a residual block that changes the shape."""
-    if node.kind != "residual" or not isinstance(node.op, Merge) or any(len(shape) < 2 for shape in shapes):  # noqa: PLR2004
+    if node.kind != "residual" or not isinstance(node.op, Merge):
         return ""
     (channels, *size), (_, *came) = shapes
-    strides = {-(-before // after) for before, after in zip(came, size, strict=True) if before and after}
-    stride = f", stride={strides.pop()}" if len(strides) == 1 and strides != {1} else ""
-    return f" Write the block with shortcut=Conv2D({channels}, 1{stride}, activation=None)."
+    if not size and not came:
+        return f" Write the block with shortcut=Dense({channels}, activation=None)."
+    strides = [-(-before // after) for before, after in zip(came, size, strict=False) if before and after]
+    reached = [-(-before // stride) for before, stride in zip(came, strides, strict=False) if before]
+    if reached != size or len(came) != len(size):
+        return f" Let the block keep its size, or give it a shortcut that ends in {format_shape(shapes[0])}."
+    stride = strides[0] if len(set(strides)) == 1 else tuple(strides)
+    written = "" if stride == 1 else f", stride={stride}"
+    return f" Write the block with shortcut=Conv2D({channels}, 1{written}, activation=None)."

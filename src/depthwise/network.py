@@ -5,29 +5,52 @@ The rooms that know torch are imported only when the target needs them.
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
+import inspect
+import re
 import sys
 from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-from depthwise.analysis import Analysis, analyze_graph
-from depthwise.errors import TargetError
+from depthwise.analysis import Analysis, Comparison, analyze_graph
+from depthwise.errors import SizeError, TargetError
 from depthwise.graph import Graph, SizedGraph
+from depthwise.rules import Findings, check_graph, check_misfit
+
+if TYPE_CHECKING:
+    from depthwise.inspection.verify import Verification
 
 SAVED_SUFFIX = ".safetensors"
+IMPORTABLE = re.compile(r"(?P<file>.+\.py)(:(?P<name>\w*))?|(?P<module>[A-Za-z_][\w.]*):(?P<attribute>\w+)")
+"""``mynet.py:Net``, or ``package.module:name``."""
 
 
-def analyze(target: object, input_shape: Iterable[int] | None = None, n_outputs: int | None = None) -> Analysis:
+def analyze(
+    target: object,
+    input_shape: Iterable[int] | None = None,
+    n_outputs: int | None = None,
+    inputs: Any = None,
+    all: bool = False,
+) -> Analysis:
     """Analyze a network: sizes, parameters, work, memory, receptive fields, capacity and coverage of every layer.
 
     Parameters
     ----------
     target
-        A layer list, a notation such as ``"32C3-MP2-64N-10N"``, the path of a TOML or saved file, or an estimator,
-        fitted or not.
+        A layer list, a notation such as ``"32C3-MP2-64N-10N"``, any ``torch.nn.Module``, ``"mynet.py:Net"`` or
+        ``"package.module:name"``, the path of a TOML or saved file, or an estimator, fitted or not.
     input_shape
         ``(channels, height, width)``; may be left out where the target tells it.
     n_outputs
         Width of an ``Output()`` that leaves it to the data.
+    inputs
+        For a module of several inputs: a tuple of their shapes without the batch, or of example tensors with it.
+    all
+        Whether every operation is a row; else activations and the like stand in the row of what they read.
 
     Raises
     ------
@@ -41,22 +64,214 @@ def analyze(target: object, input_shape: Iterable[int] | None = None, n_outputs:
     >>> analyze("32C3-MP2-64N-10N", (1, 28, 28)).params
     347146
     """
-    return analyze_graph(size_graph(target, input_shape, n_outputs))
+    graph = size_graph(target, input_shape, n_outputs, inputs)
+    if all and graph.declared is not None:
+        graph = graph.declared.unfolded().at(side or 0 for side in graph.input_shape)
+    return analyze_graph(graph)
 
 
-def size_graph(target: object, input_shape: Iterable[int] | None = None, n_outputs: int | None = None) -> SizedGraph:
+def compare(
+    first: object,
+    second: object,
+    input_shape: Iterable[int] | None = None,
+    other_shape: Iterable[int] | None = None,
+    n_outputs: int | None = None,
+    batch_size: int = 1,
+) -> Comparison:
+    """Compare two networks, or one on images of two sizes: parameters, work, memory, fields, layer by layer.
+
+    Parameters
+    ----------
+    first, second
+        Targets as for :func:`analyze`; the same one twice to compare two sizes.
+    input_shape, n_outputs
+        As for :func:`analyze`, for both.
+    other_shape
+        Shape of the second one's images, where it is another.
+    batch_size
+        Number of images of the memory that is told.
+
+    Raises
+    ------
+    TargetError
+        One of them is no network.
+    GraphError
+        Its layers do not fit together, or not to the images.
+
+    Examples
+    --------
+    >>> comparison = compare("8C3-MP2-10N", "8C5-MP2-10N", (1, 28, 28))
+    >>> comparison.facts["params"], comparison.facts["receptive_field"]
+    ((13610, 11738), ((4, 4), (6, 6)))
+    >>> compare("8C3-MP2-10N", "8C3-MP2-10N", (1, 28, 28), (1, 32, 32)).facts["macs"]
+    (62192, 82800)
+    """
+    shape = None if input_shape is None else tuple(input_shape)
+    return Comparison(
+        analyze(first, shape, n_outputs),
+        analyze(second, shape if other_shape is None else other_shape, n_outputs),
+        batch_size,
+    )
+
+
+def check(
+    target: object,
+    input_shape: Iterable[int] | None = None,
+    n_outputs: int | None = None,
+    loss: str | None = None,
+    batch_size: int | None = None,
+    profile: str = "natural",
+    select: Iterable[str] = (),
+    ignore: Iterable[str] = (),
+    inputs: Any = None,
+) -> Findings:
+    """Ask every rule about a network: what is wrong with it, why, and how to mend it.
+
+    Parameters
+    ----------
+    target, input_shape, inputs
+        As for :func:`analyze`.
+    n_outputs, loss, batch_size
+        What is known of the task: number of classes, name of the loss, images a step.  A rule that needs more is not
+        applicable.
+    profile
+        ``"natural"`` images, ``"digits"`` (empty border), ``"segmentation"`` or ``"detection"`` (no classifier).
+    select, ignore
+        Codes of rules, their beginnings (``"CAP"``) or their names.
+
+    Returns
+    -------
+    Findings
+        A tuple of findings, gravest first, that prints as a linter does.
+
+    Raises
+    ------
+    TargetError
+        The target is no network.
+    RuleError
+        A code or profile is unknown.
+
+    Examples
+    --------
+    >>> print(check("16C3ps-MP2-32C3ps-LR0.1-32C3ps-GAP-10N", (1, 16, 16), select=["ACT"]))
+    conv2d3..leakyrelu4: ACT002 double-activation warning: leaky_relu after relu
+        (leaky_relu sees only what relu lets through). Take relu out of conv2d3 [*].
+        or: Take leaky_relu out of leakyrelu4 [*]: memory 44.2 KiB -> 36.2 KiB
+    1 finding: 1 warning. [*] can be applied: 1 safe fix.
+    """
+    target = open_target(target)
+    if input_shape is None and is_estimator(target) and hasattr(target, "graph_"):
+        input_shape = target.graph_.input_shape
+    network = getattr(target, "layers", None) if is_estimator(target) else target
+    module: Any = network if is_module(network) else None
+    try:
+        graph = read_graph(target, input_shape, n_outputs, inputs)
+    except SizeError as problem:
+        if module is None or (input_shape is None and inputs is None):
+            raise
+        return check_misfit(problem)
+    return check_graph(
+        graph,
+        input_shape,
+        n_outputs=n_outputs,
+        loss=loss,
+        batch_size=batch_size,
+        profile=profile,
+        select=select,
+        ignore=ignore,
+        root="model" if module is not None else None,
+        modules=frozenset(name for name, _ in module.named_modules()) if module is not None else frozenset(),
+    )
+
+
+def verify(target: object, input_shape: Iterable[int] | None = None, n_outputs: int | None = None) -> Verification:
+    """Run a network on images with rows and columns of NaN, to see that its fields are those that are printed.
+
+    Parameters
+    ----------
+    target, input_shape, n_outputs
+        As for :func:`analyze`; an ``Output()`` of unknown width gets one unit.
+
+    Returns
+    -------
+    Verification
+        ``.ok``, and for each operation whether each of its units depends on exactly the pixels that the analysis says.
+
+    Examples
+    --------
+    >>> verify("8C5-MP2-8C3-10N", (1, 28, 28)).ok
+    True
+    """
+    target = open_target(target)
+    if is_estimator(target):
+        fitted = getattr(target, "module_", None)
+        if fitted is None:
+            return verify(target.layers, input_shape, n_outputs)  # type: ignore[attr-defined]
+        input_shape = target.graph_.input_shape if input_shape is None else input_shape  # type: ignore[attr-defined]
+        target = fitted
+    if not is_module(target):
+        from depthwise.modules import build
+
+        graph = read_graph(target, input_shape, n_outputs).at(input_shape)
+        if None in graph.output_shape:
+            graph = read_graph(target, input_shape, 1).at(input_shape)
+        target, input_shape = build(graph), tuple(side or 0 for side in graph.input_shape)
+    if input_shape is None:
+        raise TargetError("the shape of the images is not known. Give input_shape=(channels, height, width).")
+    from depthwise.inspection.verify import verify_module
+
+    return verify_module(target, input_shape)  # type: ignore[arg-type]
+
+
+def size_graph(
+    target: object, input_shape: Iterable[int] | None = None, n_outputs: int | None = None, inputs: Any = None
+) -> SizedGraph:
     """Graph of a target, with every size; arguments as for :func:`analyze`."""
-    if hasattr(target, "get_params") and hasattr(target, "layers"):
+    target = open_target(target)
+    if is_estimator(target):
         return _estimator_graph(target, input_shape, n_outputs)
+    if is_module(target):
+        from depthwise.trace import trace_module
+
+        return trace_module(target, input_shape, inputs).at()  # type: ignore[arg-type]
+    return Graph.from_layers(read_target(target), n_outputs).at(input_shape)
+
+
+def read_graph(
+    target: object, input_shape: Iterable[int] | None = None, n_outputs: int | None = None, inputs: Any = None
+) -> Graph:
+    """Graph of a target as declared, sizes still open; arguments as for :func:`analyze`.
+
+    An estimator is read from its layers, also where it is fitted: what is changed there can be trained anew.
+    """
+    target = open_target(target)
+    if is_estimator(target):
+        fitted = getattr(target, "graph_", None)
+        width = n_outputs if n_outputs is not None or fitted is None else fitted.output_shape[0]
+        return read_graph(target.layers, input_shape, width, inputs)  # type: ignore[attr-defined]
+    if is_module(target):
+        from depthwise.trace import trace_module
+
+        return trace_module(target, input_shape, inputs)  # type: ignore[arg-type]
+    return Graph.from_layers(read_target(target), n_outputs)
+
+
+def open_target(target: object) -> object:
+    """What a target stands for: names are imported, classes and factories called, saved networks loaded."""
+    if isinstance(target, str) and IMPORTABLE.fullmatch(target):
+        target = load_target(target)
+    if inspect.isclass(target) or inspect.isroutine(target):
+        target = _called(target, target.__name__)
     if isinstance(target, (str, Path)) and str(target).endswith(SAVED_SUFFIX):
         from depthwise.training import load
 
-        return _estimator_graph(load(target), input_shape, n_outputs)
-    if _is_module(target):
-        raise TargetError(
-            f"a torch module ({type(target).__name__}) cannot be analyzed yet. Give a layer list or a notation."
-        )
-    return Graph.from_layers(read_target(target), n_outputs).at(input_shape)
+        return load(target)
+    return target
+
+
+def is_estimator(target: object) -> bool:
+    """Whether it is one of our estimators."""
+    return hasattr(target, "get_params") and hasattr(target, "layers")
 
 
 def read_target(target: object) -> Iterable[object]:
@@ -69,7 +284,7 @@ def read_target(target: object) -> Iterable[object]:
         return target
     raise TargetError(
         f"{target!r} is not a network. Give a layer list, a notation such as '32C3-MP2-10N', a TOML or saved file, "
-        "or an estimator."
+        "a torch module, 'mynet.py:Net', or an estimator."
     )
 
 
@@ -82,6 +297,78 @@ def _estimator_graph(estimator: object, input_shape: Iterable[int] | None, n_out
     return Graph(tuple(sized.node for sized in fitted.nodes)).at(input_shape)
 
 
-def _is_module(target: object) -> bool:
+def is_module(target: object) -> bool:
+    """Whether it is a torch module; asking does not import torch."""
     torch = sys.modules.get("torch")  # whoever holds a module has imported torch already
     return torch is not None and isinstance(target, torch.nn.Module)
+
+
+def load_target(text: str) -> object:
+    """What ``"mynet.py:Net"`` or ``"package.module:name"`` names; a class or function is called without arguments.
+
+    Raises
+    ------
+    TargetError
+        There is no such file, module or name, it cannot be imported, or it needs arguments.
+    """
+    match = IMPORTABLE.fullmatch(text)
+    if match is None:
+        raise TargetError(f"{text!r} names no network. Write 'mynet.py:Net' or 'package.module:name'.")
+    place = match["file"] or match["module"]
+    module, name = _import(place, is_file=bool(match["file"])), match["name"] or match["attribute"] or ""
+    target = getattr(module, name, None) if name else None
+    if target is None:
+        names = _networks(module)
+        asked = f"has no {name!r}" if name else "is a file, and no name was given"
+        meant = "".join(f" Did you mean {place}:{guess}?" for guess in get_close_matches(name, names, 1))
+        raise TargetError(f"{place} {asked}.{meant} There are: {', '.join(names) or 'no networks'}.")
+    return _called(target, text)
+
+
+def _import(place: str, is_file: bool) -> ModuleType:
+    path = Path(place)
+    if is_file and not path.is_file():
+        raise TargetError(f"there is no file {place}. Give the path of a Python file, such as mynet.py:Net.")
+    folder = str(path.resolve().parent) if is_file else str(Path.cwd())
+    sys.path.insert(0, folder)  # as for a script: a network may import its neighbors
+    try:
+        if not is_file:
+            return importlib.import_module(place)
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    except Exception as problem:
+        raise TargetError(
+            f"{place} cannot be imported: {type(problem).__name__}: {problem}. Run it with python to see where."
+        ) from problem
+    finally:
+        sys.path.remove(folder)
+    return module
+
+
+def _networks(module: ModuleType) -> list[str]:
+    """Names of a module that may stand for networks: what it defines or makes itself."""
+    names = []
+    for name, value in vars(module).items():
+        own = getattr(value, "__module__", None) == module.__name__
+        if not name.startswith("_") and ((own and callable(value)) or is_module(value) or isinstance(value, list)):
+            names.append(name)
+    return names
+
+
+def _called(target: object, text: str) -> object:
+    if not inspect.isclass(target) and not inspect.isroutine(target):
+        return target
+    try:
+        parameters = inspect.signature(target).parameters.values()
+    except ValueError:
+        parameters = {}.values()
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    needed = [entry.name for entry in parameters if entry.default is entry.empty and entry.kind not in kinds]
+    if needed:
+        raise TargetError(
+            f"{text} needs arguments: {', '.join(needed)}. Name a function or an object that needs none, "
+            f"such as: net = {text.rpartition(':')[2]}(...)."
+        )
+    return target()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from depthwise.graph import SizedNode
+from depthwise.layers.mixing import Matmul
 from depthwise.layers.ops import Conv, ConvTranspose, Dense
 
 BYTES_PER_VALUE = 4
@@ -15,14 +16,18 @@ def count_macs(node: SizedNode) -> int | None:
     """Multiply-accumulates of one operation for one image; 2 of them are the literature's FLOPs.
 
     Convolutions m_y m_x c_out (c_in / groups) k_y k_x, transposed ones over the input's positions, dense layers n_in
-    n_out; everything else counts as none.  ``None`` while a width is unknown.
+    n_out at each position, products of maps and attention as recorded; everything else counts as none.  ``None`` while
+    a width is unknown.
     """
     op = node.op
     if isinstance(op, Dense):
-        return None if op.out_features is None else (op.in_features or 0) * op.out_features
+        positions = prod(side or 0 for side in node.output_shape[1:]) * op.groups
+        return None if op.out_features is None else (op.in_features or 0) * op.out_features * positions
+    if isinstance(op, Matmul):
+        return op.macs
     if isinstance(op, Conv):
-        positions = node.input_shapes[0] if isinstance(op, ConvTranspose) else node.output_shape
-        return prod(side or 0 for side in positions[1:]) * (op.out_channels or 0) * op.fan_in
+        shape = node.input_shapes[0] if isinstance(op, ConvTranspose) else node.output_shape
+        return prod(side or 0 for side in shape[1:]) * (op.out_channels or 0) * op.fan_in
     return 0
 
 

@@ -16,67 +16,71 @@ Cao: A practical theory for designing very deep convolutional neural networks, 2
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from math import ceil
+from math import floor
+from typing import NamedTuple
 
+from depthwise.analysis.hulls import Hull
 from depthwise.graph import SizedGraph, SizedNode
+from depthwise.layers.mixing import Matmul, Opaque, Reshape
 from depthwise.layers.ops import Conv, ConvTranspose, Merge, Op, Pad, Pool, Upsample, Window
+from depthwise.layers.resampling import AdaptivePool, PixelShuffle, PixelUnshuffle, Resize
 
 Pixels = int | Fraction
 """A distance in input pixels; whole wherever nothing is enlarged."""
 
+PIXEL = Hull(((0, 0),), 1)
 
-@dataclass(frozen=True)
-class Field:
-    """What unit 0 of a map sees along one axis, in input pixels.
+
+class Field(NamedTuple):
+    """What the units of a map see along one axis, in input pixels.
 
     Attributes
     ----------
-    start, end
-        First and last pixel, not clipped to the image.
+    hull, least_hull
+        What they see along all paths together, and along the shortest one.
     jump
         Distance between the views of neighboring units.
-    least
-        Receptive field along the shortest path.
     reach, least_reach
         How far the view reaches beyond its own cell, along the longest and the shortest path.
     filter
         Real filter size: span of the last filter in input pixels; ``None`` before the first one.
+    variance
+        Of a random walk from a unit to the pixels, each tap of a window as likely as the next, along the main path.
     """
 
-    start: Pixels = 0
-    end: Pixels = 0
+    hull: Hull = PIXEL
+    least_hull: Hull = PIXEL
     jump: Pixels = 1
-    least: Pixels = 1
     reach: Pixels = 1
     least_reach: Pixels = 1
     filter: Pixels | None = None
+    variance: float = 0.0
 
     @property
     def size(self) -> int:
-        """Receptive field along the longest path."""
-        return ceil(self.end - self.start + 1)
+        """Receptive field along the longest path, of the units that see most."""
+        return self.hull.size
 
-    def grown(self, before: Pixels, after: Pixels, g: Pixels) -> Field:
-        """The field with its start and end moved outwards, and its reach by g."""
-        return replace(
-            self,
-            start=self.start - before,
-            end=self.end + after,
-            least=self.least + before + after,
-            reach=self.reach + g,
-            least_reach=self.least_reach + g,
-        )
+    @property
+    def least(self) -> int:
+        """Receptive field along the shortest path, of the units that see most."""
+        return self.least_hull.size
 
 
 Fields = tuple[Field, ...]
 """One field an axis."""
 
+UNKNOWN: Fields = ()
+"""Behind an operation that is not understood."""
+
 
 def measure_fields(graph: SizedGraph) -> dict[str, Fields | None]:
-    """Fields of every node, per axis; ``None`` where a node has no map (flat values see the whole image).
+    """Fields of every node, per axis; ``None`` where a node has no map of the image.
+
+    Flat values and those of global pooling see the whole image; behind an operation that is not understood, or one that
+    gives the values other axes, the fields are not known.
 
     Examples
     --------
@@ -90,74 +94,155 @@ def measure_fields(graph: SizedGraph) -> dict[str, Fields | None]:
     for node in graph.nodes:
         inputs = [fields[name] for name in node.node.inputs]
         fields[node.name] = _through(node, inputs)
-    return fields
+    return {name: found or None for name, found in fields.items()}
 
 
 def _through(node: SizedNode, inputs: list[Fields | None]) -> Fields | None:
-    rank = len(node.output_shape) - 1
-    if rank == 0:
+    op, rank = node.op, len(node.output_shape) - 1
+    if rank == 0 or (isinstance(op, AdaptivePool) and op.reads_all):
         return None
-    if not inputs:
+    if not node.node.inputs:
         return (Field(),) * rank
-    paths = [fields for fields in inputs if fields is not None]
-    if isinstance(node.op, Merge):
-        return tuple(_merged(axis) for axis in zip(*paths, strict=True))
-    return tuple(_step(node.op, axis, field) for axis, field in enumerate(paths[0]))
+    if isinstance(op, (Opaque, Reshape)):
+        return UNKNOWN if any(fields is not None for fields in inputs) else None
+    joined = isinstance(op, (Merge, Matmul))
+    read = inputs if joined else inputs[:1]
+    if UNKNOWN in read:
+        return UNKNOWN
+    # A way that sees the whole image (a gate) adds nothing to the local field.
+    paths = [fields for fields in read if fields is not None and len(fields) == rank]
+    sides = node.output_shape[1:]
+    if not paths:
+        return None
+    found: list[Field] = []
+    for axis in range(rank):
+        if axis and _same(op, axis) and all(path[axis] is path[0] for path in paths):
+            found.append(found[0])  # most networks treat all axes alike
+        elif joined and len(paths) > 1:
+            found.append(_merged([path[axis] for path in paths], sides[axis] or 0))
+        else:
+            found.append(_step(op, axis, paths[0][axis], sides[axis] or 0))
+    return tuple(found)
 
 
-def _merged(paths: tuple[Field, ...]) -> Field:
+def _same(op: Op, axis: int) -> bool:
+    """Whether an operation does along an axis what it does along the first."""
+    if isinstance(op, Window):
+        settings = (op.kernel_size, op.stride, op.dilation, op.sides)
+        return all(setting[axis] == setting[0] for setting in settings)
+    return not isinstance(op, MOVING)
+
+
+def _merged(paths: list[Field], side: int) -> Field:
     farthest = max(paths, key=lambda path: (path.reach, path.filter or 0))
-    return replace(
-        farthest,
-        start=min(path.start for path in paths),
-        end=max(path.end for path in paths),
-        least=min(path.least for path in paths),
+    hull, *others = (path.hull for path in paths)
+    for other in others:
+        hull = hull.joined(other, side)
+    return farthest._replace(
+        hull=hull,
+        least_hull=min((path.least_hull for path in paths), key=lambda least: least.size),
         least_reach=min(path.least_reach for path in paths),
     )
 
 
-def _step(op: Op, axis: int, field: Field) -> Field:
+MOVING = (Window, Pad, Upsample, Resize, AdaptivePool, PixelShuffle, PixelUnshuffle)
+"""Operations whose units do not simply see what the unit at their own place saw."""
+
+
+def _step(op: Op, axis: int, field: Field, side: int) -> Field:
+    if not isinstance(op, MOVING):
+        return field
+    hull = _seen(op, axis, field.hull, side)
+    least = hull if field.least_hull is field.hull else _seen(op, axis, field.least_hull, side)
+    ratio, g, own, variance = _growth(op, axis, field.jump)
+    return Field(
+        hull,
+        least,
+        _whole(field.jump * ratio),
+        _whole(field.reach + g),
+        _whole(field.least_reach + g),
+        field.filter if own is None else own,
+        field.variance + variance,
+    )
+
+
+def _seen(op: Op, axis: int, hull: Hull, side: int) -> Hull:
+    if isinstance(op, Window) and not isinstance(op, ConvTranspose) and len(hull.views) == 1:
+        span = op.dilation[axis] * (op.kernel_size[axis] - 1) + 1
+        return hull.windowed(span, op.stride[axis], op.sides[axis][0])
+    steps, units = _ratio(op, axis).as_integer_ratio()
+    return hull.moved(steps, units, lambda unit: taps(op, axis, (unit,), None), side)
+
+
+def _ratio(op: Op, axis: int) -> Pixels:
+    """Units of the input between neighboring units of the output."""
     match op:
         case ConvTranspose():
-            return _spread(op, axis, field)
+            return Fraction(1, op.stride[axis])
         case Window():
-            return _slid(op, axis, field)
-        case Pad():
-            shift = op.padding[axis][0] * field.jump
-            return replace(field, start=field.start - shift, end=field.end - shift)
+            return op.stride[axis]
         case Upsample():
-            # Two neighbors are mixed, so the view grows by one of them; repeating pixels adds nothing.
-            mixed = field.jump if op.mode == "bilinear" and op.scale[axis] > 1 else 0
-            return replace(field.grown(mixed, 0, mixed), jump=_divided(field.jump, op.scale[axis]))
-    return field
+            return Fraction(1, op.scale[axis])
+        case Resize():
+            return op.ratio(axis)
+        case AdaptivePool():
+            return Fraction(op.input_size[axis], op.output_size[axis])
+        case PixelShuffle():
+            return Fraction(1, op.factor[axis])
+        case PixelUnshuffle():
+            return op.factor[axis]
+    return 1
 
 
-def _slid(op: Window, axis: int, field: Field) -> Field:
-    span, stride, jump = op.span[axis], op.stride[axis], field.jump
-    before = op.sides[axis][0] * jump
-    # A pool whose windows lie side by side only samples anew: what it reads is the new cell, not a longer reach.
-    g = max(0, span - stride) if isinstance(op, Pool) else span - 1
-    grown = field.grown(before, (span - 1) * jump - before, g * jump)
-    own_filter = isinstance(op, Conv) and op.kernel_size[axis] > 1
-    return replace(grown, jump=jump * stride, filter=span * jump if own_filter else field.filter)
+def _growth(op: Op, axis: int, jump: Pixels) -> tuple[Pixels, Pixels, Pixels | None, float]:
+    """Ratio of an operation; by how much it widens the reach; its own real filter size; the variance it adds."""
+    ratio, own = _ratio(op, axis), None
+    match op:
+        case ConvTranspose():
+            # Unit o reads the inputs from (o + p - d (k - 1)) / s to (o + p) / s.
+            g = (op.span[axis] - 1) // op.stride[axis]
+            own = (g + 1) * jump if op.kernel_size[axis] > 1 else None
+            return ratio, g * jump, own, _variance(op, axis, jump * ratio)
+        case Window():
+            kernel, stride = op.kernel_size[axis], op.stride[axis]
+            span = op.dilation[axis] * (kernel - 1) + 1
+            if isinstance(op, Conv):
+                own = span * jump if kernel > 1 else None
+                return ratio, (span - 1) * jump, own, _variance(op, axis, jump)
+            # A pool whose windows lie side by side only samples anew: it reads the new cell and reaches no further.
+            return (
+                ratio,
+                max(0, span - stride if isinstance(op, Pool) else span - 1) * jump,
+                None,
+                _variance(op, axis, jump),
+            )
+        case Upsample(mode="bilinear") if op.scale[axis] > 1:
+            return ratio, jump, None, 0.0  # two neighbors are mixed
+        case Resize():
+            first, last = _open_span(op, axis, 0)
+            return ratio, (last - first) * jump, None, 0.0
+        case AdaptivePool():
+            widest = max(last - first + 1 for first, last in map(op.bin, *_all_bins(op, axis)))
+            return ratio, max(0, widest - ratio) * jump, None, 0.0
+    return ratio, 0, None, 0.0
 
 
-def _spread(op: ConvTranspose, axis: int, field: Field) -> Field:
-    """Through a transposed convolution: unit o reads the inputs from (o + p - d (k - 1)) / s to (o + p) / s."""
-    stride, jump = op.stride[axis], _divided(field.jump, op.stride[axis])
-    more = (op.span[axis] - 1) // stride * field.jump
-    after = op.sides[axis][0] * jump
-    own_filter = op.kernel_size[axis] > 1
-    own = more + field.jump if own_filter else field.filter
-    return replace(field.grown(more - after, after, more), jump=jump, filter=own)
+def _variance(op: Window, axis: int, jump: Pixels) -> float:
+    """Of a tap drawn at random: (k^2 - 1) / 12 steps of the kernel, which are d j pixels each."""
+    kernel = op.kernel_size[axis]
+    return float((op.dilation[axis] * jump) ** 2 * (kernel * kernel - 1)) / 12
 
 
-def _divided(jump: Pixels, factor: int) -> Pixels:
-    quotient = Fraction(jump, factor)
-    return quotient.numerator if quotient.denominator == 1 else quotient
+def _all_bins(op: AdaptivePool, axis: int) -> tuple[list[int], range]:
+    bins = op.output_size[axis]
+    return [axis] * bins, range(bins)
 
 
-def taps(op: Op, axis: int, units: set[int], side: int | None) -> Iterator[int]:
+def _whole(pixels: Pixels) -> Pixels:
+    return pixels.numerator if pixels.denominator == 1 else pixels
+
+
+def taps(op: Op, axis: int, units: Iterable[int], side: int | None) -> Iterator[int]:
     """Positions along one axis that units of an operation's output read in its input.
 
     ``side`` is the input's side where the view ends at its border, or ``None`` for the view beyond it.
@@ -172,12 +257,48 @@ def taps(op: Op, axis: int, units: set[int], side: int | None) -> Iterator[int]:
             positions = (unit * stride - pad + dilation * tap for unit in units for tap in range(kernel))
         case Pad():
             positions = (unit - op.padding[axis][0] for unit in units)
-        case Upsample(mode="nearest"):
+            if side is not None and op.mode != "constant":
+                positions = (_filled(position, side, op.mode) for position in positions)
+        case Upsample() if op.mode == "nearest" or op.scale[axis] == 1:
             positions = (unit // op.scale[axis] for unit in units)
         case Upsample():
             sources = (Fraction(2 * unit + 1, 2 * op.scale[axis]) - Fraction(1, 2) for unit in units)
             inside = (source if side is None else max(source, Fraction(0)) for source in sources)
             positions = (source.__floor__() + step for source in inside for step in (0, 1))
+        case Resize():
+            spans = (_open_span(op, axis, unit) if side is None else op.span(axis, unit) for unit in units)
+            positions = (position for span in spans for position in _ends(span))
+        case AdaptivePool():
+            positions = (position for unit in units for position in _ends(op.bin(axis, unit)))
+        case PixelShuffle():
+            positions = (unit // op.factor[axis] for unit in units)
+        case PixelUnshuffle():
+            positions = (unit * op.factor[axis] + step for unit in units for step in range(op.factor[axis]))
         case _:
             positions = (unit for unit in units)
     return (position for position in positions if side is None or 0 <= position < side)
+
+
+def _open_span(op: Resize, axis: int, unit: int) -> tuple[int, int]:
+    """First and last position that a unit reads where the map goes on beyond its border."""
+    ratio, half = op.ratio(axis), Fraction(1, 2)
+    if op.mode == "nearest" or (op.mode == "linear" and op.input_size[axis] == op.output_size[axis]):
+        return floor(unit * ratio), floor(unit * ratio)
+    centered = (unit + half) * ratio
+    if op.mode == "nearest-exact":
+        return floor(centered), floor(centered)
+    place = floor(unit * ratio if op.align_corners else centered - half)
+    return (place, place + 1) if op.mode == "linear" else (place - 1, place + 2)
+
+
+def _ends(ends: tuple[int, int]) -> range:
+    return range(ends[0], ends[1] + 1)
+
+
+def _filled(position: int, side: int, mode: str) -> int:
+    """Position whose value stands outside of a map that is padded by its own values."""
+    if mode == "circular":
+        return position % side
+    if mode == "reflect":
+        return side - 1 - abs(side - 1 - abs(position))
+    return min(max(position, 0), side - 1)

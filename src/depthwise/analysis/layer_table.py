@@ -44,22 +44,23 @@ def _cells(row: LayerAnalysis, measured: bool) -> list[Cell | str]:
         return [*cells, *[""] * 4]
     return [
         *cells,
-        _both(row.real_filter_size),
-        _both(row.receptive_field),
-        Cell(_percent(row.capacity) + " <" * low, color if low else None),
-        Cell(_percent(row.coverage) + " >" * high, color if high else None),
+        write_both(row.real_filter_size),
+        write_both(row.receptive_field),
+        Cell(write_percent(row.capacity) + " <" * low, color if low else None),
+        Cell(write_percent(row.coverage) + " >" * high, color if high else None),
     ]
 
 
-def _both(values: Sequence[object] | None) -> str:
-    """Both axes of a value, once where they agree."""
+def write_both(values: Sequence[object] | None) -> str:
+    """Both axes of a value, once where they agree; nothing where it does not apply."""
     if values is None:
         return ""
     texts = list(map(str, values))
     return texts[0] if len(set(texts)) == 1 else "x".join(texts)
 
 
-def _percent(ratios: Sequence[float] | None) -> str:
+def write_percent(ratios: Sequence[float] | None) -> str:
+    """Ratios of both axes in percent, once where they agree; nothing where they do not apply."""
     if ratios is None:
         return ""
     texts = [f"{100 * ratio:.1f} %" for ratio in ratios]

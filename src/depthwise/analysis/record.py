@@ -5,12 +5,18 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
+from depthwise.analysis.alignment import Misalignment, find_misalignments
 from depthwise.analysis.fields import Pixels
+from depthwise.analysis.intervals import UnitViews
 from depthwise.analysis.layer_table import layer_table, write_explanation
+from depthwise.analysis.memory import Memory, measure_memory
 from depthwise.analysis.regions import Region, find_region
+from depthwise.analysis.sizes import InputSizes, find_input_sizes, find_lossless_sizes
 from depthwise.analysis.tutorial_table import write_tutorial_table
+from depthwise.analysis.unread import Unread, find_unread
 from depthwise.errors import GraphError
 from depthwise.graph import SizedGraph
 from depthwise.layers.ops import Shape, Size, format_shape
@@ -50,6 +56,11 @@ class LayerAnalysis:
         Kernel of the last filter in input pixels; ``None`` before the first.
     effective_stride
         Input pixels between neighboring units.
+    start, center
+        First pixel, and the middle, of what unit 0 sees; negative where it begins in the padding.
+    effective_field
+        Width within which 95 % of a unit's sensitivity lies at uniform weights, along the main path:
+        4 sqrt(sum j^2 d^2 (k^2 - 1) / 12) over the windows of kernel k, dilation d and jump j.
     capacity
         min(1, real_filter_size / reach); ``None`` for the input and the head.
     coverage
@@ -75,6 +86,9 @@ class LayerAnalysis:
     least_reach: Distances | None
     real_filter_size: Distances | None
     effective_stride: Distances | None
+    start: Size | None
+    center: Ratios | None
+    effective_field: Ratios | None
     capacity: Ratios | None
     coverage: Ratios | None
     sees_all: bool
@@ -112,8 +126,8 @@ class Analysis:
 
     @property
     def params(self) -> int:
-        """Number of learned values, each once; an output of unknown width is left out."""
-        return sum(layer.params or 0 for layer in self.layers)
+        """Number of learned values, each once, those that nothing reads too; an output of unknown width is left out."""
+        return sum(layer.params or 0 for layer in self.layers) + sum(count for _, count in self.graph.unused)
 
     @property
     def buffers(self) -> int:
@@ -170,8 +184,90 @@ class Analysis:
                 f"layer {layer!r} has no unit {place}: its map is {format_shape(size) or 'one row of values'}. "
                 f"Give {len(size)} positions, each from 0 to less than the map's side."
             )
-        last = [node.name for node in self.graph.nodes if node.node.layer == layer][-1]
-        return find_region(self.graph, last, place)
+        return find_region(self.graph, self._last_node(layer), place)
+
+    @cached_property
+    def unread(self) -> Unread:
+        """Rows and columns of the image that the output does not depend on."""
+        return find_unread(self.graph)
+
+    @cached_property
+    def misalignments(self) -> tuple[Misalignment, ...]:
+        """Sums and stacks of maps that are shifted against each other by half a jump or more."""
+        return find_misalignments(self.graph)
+
+    @cached_property
+    def views(self) -> UnitViews:
+        """What every unit reads: exact intervals and masks of pixels."""
+        return UnitViews(self.graph)
+
+    def holes(self, layer: str) -> Size | None:
+        """Most pixels that a unit of a layer leaves out between the first and the last that it reads, per axis.
+
+        ``None`` behind the last map.
+
+        Examples
+        --------
+        >>> from depthwise.analysis import analyze_graph
+        >>> from depthwise.graph import Graph
+        >>> from depthwise.layers import Conv2D
+        >>> layers = [Conv2D(8, dilation=2), Conv2D(8, dilation=4)]
+        >>> analyze_graph(Graph.from_layers(layers).at((1, 28, 28))).holes("conv2d2")
+        (6, 6)
+        """
+        if self[layer].receptive_field is None:
+            return None
+        return tuple(self.views.holes(self._last_node(layer), axis) for axis in range(len(self.input_shape) - 1))
+
+    def _last_node(self, layer: str) -> str:
+        return [node.name for node in self.graph.nodes if node.node.layer == layer][-1]
+
+    def memory(self, batch_size: int = 1, dtype: str = "float32", optimizer: str = "adam") -> Memory:
+        """Bytes that the network takes to learn from, and to answer for, one batch.
+
+        Parameters
+        ----------
+        batch_size
+            Number of images.
+        dtype
+            Type of weights and activations: ``"float64"``, ``"float32"``, ``"bfloat16"`` or ``"float16"``.
+        optimizer
+            Name as the estimator takes it.
+
+        Examples
+        --------
+        >>> from depthwise.analysis import analyze_graph
+        >>> from depthwise.graph import Graph
+        >>> from depthwise.layers import Conv2D, Output
+        >>> analysis = analyze_graph(Graph.from_layers([Conv2D(8), Output(10)]).at((1, 28, 28)))
+        >>> memory = analysis.memory(batch_size=128)
+        >>> memory.training, memory.largest_saved
+        (4037024, ('conv2d1', 2768896))
+        """
+        return measure_memory(self.graph, batch_size=batch_size, dtype=dtype, optimizer=optimizer)
+
+    def input_sizes(self) -> InputSizes | None:
+        """Sizes of images between which every convolution is productive; ``None`` without convolutions.
+
+        Examples
+        --------
+        >>> from depthwise.analysis import analyze_graph
+        >>> from depthwise.graph import Graph
+        >>> from depthwise.layers import Conv2D, MaxPool2D
+        >>> analyze_graph(Graph.from_layers([Conv2D(8), MaxPool2D(), Conv2D(8)]).at((1, 28, 28))).input_sizes()
+        InputSizes(lower=(8, 8), upper=(8, 8))
+        """
+        return find_input_sizes(self.graph)
+
+    def lossless_sizes(self, least: int, most: int) -> tuple[tuple[int, ...], ...]:
+        """Sides from `least` to `most` at which the output depends on every row, and on every column, of the image.
+
+        Raises
+        ------
+        GraphError
+            The network is not known at other sizes.
+        """
+        return find_lossless_sizes(self.graph, range(least, most + 1))
 
     def table(self, verbosity: int = 1, *, color: bool = False) -> str:
         """Table of the layers in the tutorials' form.
@@ -191,6 +287,7 @@ class Analysis:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as values that JSON can hold."""
+        sizes = self.input_sizes()
         return {
             "input_shape": list(self.input_shape),
             "output_shape": list(self.output_shape),
@@ -198,6 +295,9 @@ class Analysis:
             "buffers": self.buffers,
             "macs": self.macs,
             "activation_bytes": self.activation_bytes,
+            "unread": _plain(vars(self.unread)),
+            "misalignments": [_plain(vars(found)) for found in self.misalignments],
+            "input_sizes": None if sizes is None else _plain(vars(sizes)),
             "layers": [layer.to_dict() for layer in self.layers],
         }
 
@@ -223,4 +323,6 @@ class Analysis:
 def _plain(value: object) -> object:
     if isinstance(value, (tuple, list)):
         return [_plain(entry) for entry in value]
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
     return float(value) if isinstance(value, Fraction) else value

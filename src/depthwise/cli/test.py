@@ -16,11 +16,16 @@ def test(
     as_json: AsJson = False,
 ) -> None:
     """Average loss and accuracy of a saved network on labeled images."""
-    from depthwise.data import load_test_images
+    from depthwise.data import load_images
+    from depthwise.errors import UnsplitError
     from depthwise.training import load
 
     net = load(network)
-    images = load_test_images(data, size=tuple(net.graph_.input_shape[1:]))
+    size = tuple(net.graph_.input_shape[1:])
+    try:
+        images = load_images(data, size=size, split="test")
+    except UnsplitError:
+        images = load_images(data, size=size)
     for problem in images.problems:
         typer.echo(f"note: {problem}", err=True)
     loss, correct = net.evaluate(images.X, images.y)

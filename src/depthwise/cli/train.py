@@ -30,7 +30,7 @@ def train(
     from depthwise.training import NeuralNetClassifier, check_writable
 
     check_writable(output)
-    images = load_images(data, size=read_size(size), split="train")
+    images = load_images(data, size=read_size(size)).require_classes()
     for problem in images.problems:
         typer.echo(f"note: {problem}", err=True)
     net = NeuralNetClassifier(

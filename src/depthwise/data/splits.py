@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from depthwise.errors import DataError
+from depthwise.errors import DataError, UnsplitError
 
 _WORDS = {
     "train": "train",
@@ -50,7 +50,7 @@ def choose_split(source: str, wanted: str | None, present: Collection[str]) -> s
     if split is None:
         raise DataError(f"{source}: unknown split {wanted!r}. Choose one of {', '.join(ORDER)}.")
     if not present:
-        raise DataError(f"{source}: split {wanted!r} was asked for, but the set has no parts. Leave split= out.")
+        raise UnsplitError(f"{source}: split {wanted!r} was asked for, but the set has no parts. Leave split= out.")
     if split not in present:
         raise DataError(f"{source}: split {wanted!r} was asked for, but only {parts} is there. Choose what is there.")
     return split

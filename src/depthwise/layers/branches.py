@@ -71,7 +71,8 @@ class Residual(Layer):
 
     Examples
     --------
-    >>> Residual([Conv2D(64, padding="same"), Conv2D(64, padding="same", activation=None)])  # doctest: +ELLIPSIS
+    >>> from depthwise.layers import Conv2D
+    >>> Residual([Conv2D(64, padding="same"), Conv2D(64, padding="same", activation=None)])
     Residual((Conv2D(64, padding='same'), Conv2D(64, padding='same', activation=None)))
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from depthwise.layers import ops
-from depthwise.layers.layer import Layer, activation_step
+from depthwise.layers.layer import Layer, activation_step, whole
 from depthwise.layers.ops import Lowered
 
 
@@ -36,9 +36,10 @@ class Input(Layer):
         self.check("shape", listed, "must be (channels, height, width) or (features,)")
         sides: tuple[object, ...] = tuple(self.shape)
         sides = sides[1:] if sides and sides[0] is None else sides
-        ok = len(sides) > 0 and all(isinstance(side, int) and side > 0 for side in sides)
+        numbers = tuple(map(whole, sides))
+        ok = len(numbers) > 0 and all(number is not None and number > 0 for number in numbers)
         self.check("shape", ok, "must be whole numbers of 1 or more: (channels, height, width) or (features,)")
-        self.set("shape", sides)
+        self.set("shape", numbers)
 
     def lower(self) -> Lowered:
         return (("", ops.Input(shape=self.shape)),)

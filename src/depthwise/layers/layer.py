@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from difflib import get_close_matches
+from inspect import get_annotations
+from math import isfinite
+from numbers import Real
 from typing import Any, ClassVar, Literal, Self
 
 from depthwise.errors import LayerError
@@ -51,9 +54,10 @@ class Layer:
     joins: ClassVar[bool] = False
 
     def __new__(cls, *args: Any, **arguments: Any) -> Self:
-        known = [entry.name for entry in fields(cls)]
+        taken = {entry.name for entry in fields(cls)}
         for argument in arguments:
-            if argument not in known:
+            if argument not in taken:
+                known = [entry.name for entry in cls.entries()]
                 foreign = [FOREIGN_ARGUMENTS[argument]] if FOREIGN_ARGUMENTS.get(argument) in known else []
                 meant = [f" Did you mean {name}?" for name in foreign or get_close_matches(argument, known, 1)]
                 listed = ", ".join(known)
@@ -67,7 +71,8 @@ class Layer:
         if isinstance(self.inputs, str):
             self.set("inputs", (self.inputs,))
         if self.inputs is not None:
-            ok = len(self.inputs) > 0 and all(isinstance(name, str) for name in self.inputs)
+            listed = isinstance(self.inputs, (tuple, list)) and len(self.inputs) > 0
+            ok = listed and all(isinstance(name, str) for name in self.inputs)
             self.check("inputs", ok, "must be names of layers above")
             self.check("inputs", len(self.inputs) == 1 or self.joins, "must be one name; only Add and Concat read more")
             self.set("inputs", tuple(self.inputs))
@@ -82,16 +87,22 @@ class Layer:
         """Ways through the layer that are lists themselves, with what they add to its name; an empty way is identity."""
         return ()
 
+    @classmethod
+    def entries(cls) -> list[Field[Any]]:
+        """Fields of the record as people write them: positional ones first, then its own, then those it shares."""
+        depth = {name: place for place, kind in reversed([*enumerate(cls.__mro__)]) for name in get_annotations(kind)}
+        return sorted(fields(cls), key=lambda entry: (entry.kw_only, depth[entry.name]))
+
     def lower(self) -> Lowered:
         """Primitive operations of the layer, in order."""
         raise NotImplementedError
 
     def __repr__(self) -> str:
         parts: list[str] = []
-        for entry in fields(self):
+        for entry in self.entries():
             value = getattr(self, entry.name)
             if entry.default is MISSING:
-                parts.insert(0, repr(value))
+                parts.append(repr(value))
             elif value != entry.default:
                 parts.append(f"{entry.name}={value!r}")
         return f"{type(self).__name__}({', '.join(parts)})"
@@ -109,7 +120,7 @@ class Layer:
     def check_count(self, *arguments: str, least: int = 1) -> None:
         """Demand whole numbers, and store them as ``int``."""
         for argument in arguments:
-            number = _whole(getattr(self, argument))
+            number = whole(getattr(self, argument))
             self.check(argument, number is not None and number >= least, f"must be a whole number of {least} or more")
             self.set(argument, number)
 
@@ -117,7 +128,7 @@ class Layer:
         """Demand one whole number or (height, width), and store it canonically."""
         value = getattr(self, argument)
         sides = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
-        numbers = [_whole(side) for side in sides]
+        numbers = [whole(side) for side in sides]
         ok = len(numbers) == 2 and all(number is not None and number >= least for number in numbers)  # noqa: PLR2004
         self.check(argument, ok, f"must be a whole number of {least} or more, or two of them as (height, width)")
         self.set(argument, numbers[0] if numbers[0] == numbers[1] else tuple(numbers))
@@ -147,19 +158,29 @@ class Layer:
 
     def check_number(self, argument: str, ok: Callable[[float], bool], demand: str) -> None:
         """Demand a real number in a range, and store it as ``float``."""
-        value = getattr(self, argument)
-        real = isinstance(value, (int, float)) and not isinstance(value, bool)
-        self.check(argument, real and ok(float(value)), demand)
-        self.set(argument, float(value))
+        number = _real(getattr(self, argument))
+        self.check(argument, number is not None and ok(number), demand)
+        self.set(argument, number)
 
 
-def _whole(value: object) -> int | None:
+def whole(value: object) -> int | None:
+    """Whole number as ``int``, numpy's too; ``None`` where it is none."""
     if isinstance(value, bool):
         return None
     try:
         return operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         return None
+
+
+def _real(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if isfinite(number) else None
 
 
 def both_axes(value: Pair) -> Size:

@@ -12,21 +12,24 @@ from math import prod
 from typing import Literal, Self
 
 from depthwise.errors import SizeError
+from depthwise.layers.shapes import (
+    DoesNotFit,
+    Shape,
+    Sides,
+    Size,
+    also,
+    clash,
+    format_shape,
+    known,
+    map_size,
+    same_padding,
+)
 
-Size = tuple[int, ...]
-Shape = tuple[int | None, ...]
-"""``None`` stands for a width that only the data will tell: that of ``Output()``."""
-Sides = tuple[tuple[int, int], ...]
-"""Padding per axis: (before, after)."""
-
-
-def format_shape(shape: Shape) -> str:
-    """Write a shape as people do.
-
-    >>> format_shape((1, 28, 28)), format_shape((64,)), format_shape((None,))
-    ('1x28x28', '64', '?')
-    """
-    return "x".join("?" if side is None else str(side) for side in shape)
+__all__ = [
+    "Activation", "Conv", "ConvTranspose", "Dense", "DoesNotFit", "Dropout", "Flatten", "GlobalPool", "Input",
+    "Lowered", "Merge", "Norm", "Op", "Pad", "Pool", "Shape", "Sides", "Size", "Upsample", "Window", "format_shape",
+    "same_padding",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,12 +54,18 @@ class Op:
         """Number of values that are kept with the network but not learned by gradient."""
         return 0
 
+    @property
+    def reads_all(self) -> bool:
+        """Whether each unit of the output depends on all positions of the input."""
+        return False
+
 
 @dataclass(frozen=True, kw_only=True)
 class Input(Op):
-    """The images: ``shape`` as declared, or ``None``."""
+    """The images: ``shape`` as declared, or ``None``; ``any_size`` where it is merely the one that was traced."""
 
     shape: Shape | None = None
+    any_size: bool = False
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         if self.shape is None:
@@ -85,18 +94,19 @@ class Window(Op):
         return self.padding
 
     def bind(self, inputs: tuple[Shape, ...]) -> Self:
-        size = _map_size(inputs[0], len(self.kernel_size))
+        size = map_size(inputs[0], len(self.kernel_size))
         if self.padding != "same":
             return self
         return replace(self, padding=same_padding(size, self.span, self.stride))
 
     def _slide(self, size: Size, name: str, ceil_mode: bool = False) -> Size:
         padded = tuple(n + lo + hi for n, (lo, hi) in zip(size, self.sides, strict=True))
-        if any(n < k for n, k in zip(padded, self.span, strict=True)):
-            kernel = format_shape(self.kernel_size) + _also(self.kernel_size, self.span, "dilation")
-            room = format_shape(size) + " input" + _also(size, padded, "padding")
+        out = tuple(map(self._steps, size, padded, self.span, self.stride, self.sides, [ceil_mode] * len(size)))
+        if min(out) < 1:
+            kernel = format_shape(self.kernel_size) + also(self.kernel_size, self.span, "dilation")
+            room = format_shape(size) + " input" + also(size, padded, "padding")
             raise DoesNotFit(f"a {kernel} {name} does not fit into its {room}.")
-        return tuple(map(self._steps, size, padded, self.span, self.stride, self.sides, [ceil_mode] * len(size)))
+        return out
 
     @staticmethod
     def _steps(n: int, padded: int, span: int, stride: int, sides: tuple[int, int], ceil_mode: bool) -> int:
@@ -104,24 +114,6 @@ class Window(Op):
         # A last, partial window counts only if it starts inside the map or its left padding.
         partial = ceil_mode and rest > 0 and (steps + 1) * stride < n + sides[0]
         return steps + 1 + partial
-
-
-class DoesNotFit(SizeError):
-    """A window is larger than its padded map: larger images would help."""
-
-
-def same_padding(size: Size, span: Size, stride: Size) -> Sides:
-    """Padding with which a window gives ceil(n / s) positions, the smaller half first.
-
-    >>> same_padding((16, 16), (3, 3), (2, 2))
-    ((0, 1), (0, 1))
-
-    References
-    ----------
-    Keras and TensorFlow, ``padding="same"``.
-    """
-    totals = [max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in zip(size, span, stride, strict=True)]
-    return tuple((total // 2, total - total // 2) for total in totals)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +128,7 @@ class Conv(Window):
 
     def bind(self, inputs: tuple[Shape, ...]) -> Self:
         bound = super().bind(inputs)
-        channels = _known(inputs[0][0])
+        channels = known(inputs[0][0])
         if self.in_channels is not None and self.in_channels != channels:
             raise SizeError(
                 f"a convolution made for {self.in_channels} channels gets {channels}. "
@@ -149,10 +141,10 @@ class Conv(Window):
                 f"its {channels} input channels cannot be split into groups={self.groups}. "
                 f"Choose groups that divide {channels}, or change the channels of the layer before."
             )
-        return replace(bound, in_channels=channels)
+        return bound if self.in_channels == channels else replace(bound, in_channels=channels)
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
-        return (self.out_channels, *self._slide(_map_size(inputs[0], len(self.kernel_size)), "kernel"))
+        return (self.out_channels, *self._slide(map_size(inputs[0], len(self.kernel_size)), "kernel"))
 
     @property
     def fan_in(self) -> int:
@@ -186,7 +178,7 @@ class ConvTranspose(Conv):
         )
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
-        size = _map_size(inputs[0], len(self.kernel_size))
+        size = map_size(inputs[0], len(self.kernel_size))
         terms = zip(size, self.stride, self.sides, self.span, self.output_padding, strict=True)
         out = tuple((n - 1) * s - lo - hi + k + extra for n, s, (lo, hi), k, extra in terms)
         if min(out) < 1:
@@ -196,26 +188,30 @@ class ConvTranspose(Conv):
 
 @dataclass(frozen=True, kw_only=True)
 class Pool(Window):
-    """Largest (``"max"``) or mean (``"avg"``) value of each window."""
+    """Largest (``"max"``) or mean (``"avg"``) value of each window, or its norm (``"lp"``)."""
 
-    function: Literal["max", "avg"]
+    function: Literal["max", "avg", "lp"]
     ceil_mode: bool = False
     count_include_pad: bool = False
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
-        size = _map_size(inputs[0], len(self.kernel_size))
+        size = map_size(inputs[0], len(self.kernel_size))
         return (inputs[0][0], *self._slide(size, "window", self.ceil_mode))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pad(Op):
-    """Zeros around a map; negative sides crop."""
+    """Zeros (or the map's own values, by ``mode``) around a map; negative sides crop."""
 
     padding: Sides
+    mode: str = "constant"
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
-        size = _map_size(inputs[0], len(self.padding))
-        return (inputs[0][0], *(n + lo + hi for n, (lo, hi) in zip(size, self.padding, strict=True)))
+        size = map_size(inputs[0], len(self.padding))
+        out = tuple(n + lo + hi for n, (lo, hi) in zip(size, self.padding, strict=True))
+        if min(out) < 1:
+            raise DoesNotFit(f"its {format_shape(size)} input is cropped to {format_shape(out)}: less than one pixel.")
+        return (inputs[0][0], *out)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,16 +222,21 @@ class Upsample(Op):
     mode: Literal["nearest", "bilinear"] = "nearest"
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
-        size = _map_size(inputs[0], len(self.scale))
+        size = map_size(inputs[0], len(self.scale))
         return (inputs[0][0], *(n * s for n, s in zip(size, self.scale, strict=True)))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Activation(Op):
-    """A function of each value; ``softmax`` of each position's channels."""
+    """A function of each value; ``softmax`` of each position's channels, or of all positions (``over_map``)."""
 
     function: str
     slope: float | None = None
+    over_map: bool = False
+
+    @property
+    def reads_all(self) -> bool:
+        return self.over_map
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,52 +249,69 @@ class Dropout(Op):
 
 @dataclass(frozen=True, kw_only=True)
 class Norm(Op):
-    """Normalize each channel over the batch (``"batch"``) or groups of channels over the image (``"group"``)."""
+    """Normalize by statistics of the batch, of channels of the image, or of each position's channels.
 
-    function: Literal["batch", "group"]
+    ``"batch"``: each channel by running statistics; ``"group"``, ``"instance"``: groups of channels, or each one, over
+    the whole map; ``"layer"``, ``"rms"``, ``"response"``, ``"normalize"``: the channels of each position.
+    ``over_map``: by statistics of the whole map although the function usually is not.
+    """
+
+    function: Literal["batch", "group", "instance", "layer", "rms", "response", "normalize"]
     groups: int | None = None
     eps: float = 1e-5
     momentum: float = 0.1
     num_features: int | None = None
+    affine: bool = True
+    over_map: bool = False
 
     def bind(self, inputs: tuple[Shape, ...]) -> Self:
-        channels = _known(inputs[0][0])
+        channels = known(inputs[0][0])
         if self.groups is not None and channels % self.groups:
             raise SizeError(
                 f"its {channels} channels cannot be split into {self.groups} groups. "
                 f"Choose a number of groups that divides {channels}."
             )
-        return replace(self, num_features=channels)
+        return self if self.num_features == channels else replace(self, num_features=channels)
 
     @property
     def params(self) -> int:
         assert self.num_features is not None
-        return 2 * self.num_features
+        return 2 * self.num_features if self.affine else 0
 
     @property
     def buffers(self) -> int:
-        return self.params if self.function == "batch" else 0
+        assert self.num_features is not None
+        return 2 * self.num_features if self.function == "batch" and not self.over_map else 0
+
+    @property
+    def reads_all(self) -> bool:
+        return self.over_map or self.function in ("group", "instance")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dense(Op):
-    """A weighted sum of all inputs for each unit."""
+    """A weighted sum of all inputs for each unit; of each position's channels where it gets a map.
+
+    ``groups`` equal parts of the channels may each go through the same weights (the heads of an attention).
+    """
 
     out_features: int | None
     bias: bool = True
     in_features: int | None = None
+    groups: int = 1
 
     def bind(self, inputs: tuple[Shape, ...]) -> Self:
-        (features,) = inputs[0]
-        if self.in_features is not None and self.in_features != features:
+        features = known(inputs[0][0])
+        if self.in_features is not None and self.in_features * self.groups != features:
             raise SizeError(
-                f"a dense layer made for {self.in_features} inputs gets {features}. "
-                f"Use images of the size it was made for, or a dense layer of {features} inputs."
+                f"a dense layer made for {self.in_features} inputs gets {features // self.groups}. "
+                f"Use images of the size it was made for, or a dense layer of {features // self.groups} inputs."
             )
-        return replace(self, in_features=_known(features))
+        wide = features // self.groups
+        return self if self.in_features == wide else replace(self, in_features=wide)
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
-        return (self.out_features,)
+        return (self.out_features if self.groups == 1 else self.groups * known(self.out_features), *inputs[0][1:])
 
     @property
     def params(self) -> int | None:
@@ -303,27 +321,45 @@ class Dense(Op):
 
 @dataclass(frozen=True, kw_only=True)
 class Merge(Op):
-    """Sum (``"add"``) or stack (``"concat"``) several maps of one size."""
+    """Sum (``"add"``), stack (``"concat"``) or combine several maps of one size (``"mul"``, ``"max"``, ...).
 
-    function: Literal["add", "concat"]
+    ``broadcast``: a side of 1 stretches to the others', and flat values to each position, as in PyTorch.
+    """
+
+    function: str
+    broadcast: bool = False
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
-        if self.function == "add":
-            return inputs[0] if len(set(inputs)) == 1 else _clash(inputs, "added", "shapes")
+        if self.function != "concat":
+            if len(set(inputs)) == 1:
+                return inputs[0]
+            return self._stretched(inputs) if self.broadcast else clash(inputs, "added", "shapes")
         if len({shape[1:] for shape in inputs}) != 1:
-            return _clash(inputs, "joined", "sizes")
-        return (sum(_known(shape[0]) for shape in inputs), *inputs[0][1:])
+            return clash(inputs, "joined", "sizes")
+        return (sum(known(shape[0]) for shape in inputs), *inputs[0][1:])
+
+    def _stretched(self, inputs: tuple[Shape, ...]) -> Shape:
+        rank = max(map(len, inputs))
+        columns = zip(*(shape + (1,) * (rank - len(shape)) for shape in inputs), strict=True)
+        sides = [set(column) - {1} or {1} for column in columns]
+        if any(len(side) > 1 for side in sides):
+            return clash(inputs, "added" if self.function == "add" else f"combined ({self.function})", "shapes")
+        return tuple(side.pop() for side in sides)
 
 
 @dataclass(frozen=True, kw_only=True)
 class GlobalPool(Op):
     """One value a channel: the mean or the largest of the whole map."""
 
-    function: Literal["max", "avg"]
+    function: str
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
-        _map_size(inputs[0], len(inputs[0]) - 1)
+        map_size(inputs[0], len(inputs[0]) - 1)
         return inputs[0][:1]
+
+    @property
+    def reads_all(self) -> bool:
+        return True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -331,34 +367,12 @@ class Flatten(Op):
     """All values in one row."""
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
-        return (prod(map(_known, inputs[0])),)
+        return (prod(map(known, inputs[0])),)
 
-
-def _known(side: int | None) -> int:
-    if side is None:
-        raise SizeError("it follows an output layer of unknown width. Let Output() be the last layer.")
-    return side
-
-
-def _map_size(shape: Shape, rank: int) -> Size:
-    if len(shape) != rank + 1 or rank == 0:
-        axes = {1: "a length", 2: "height and width", 3: "depth, height and width"}.get(rank, "height and width")
-        raise SizeError(
-            f"needs a map with {axes} but gets {format_shape(shape)}. "
-            "Put it before the first flatten, dense or global pooling layer."
-        )
-    return tuple(map(_known, shape[1:]))
-
-
-def _also(plain: Size, full: Size, cause: str) -> str:
-    return "" if plain == full else f" ({format_shape(full)} with {cause})"
-
-
-def _clash(shapes: tuple[Shape, ...], verb: str, what: str) -> Shape:
-    listed = " and ".join(map(format_shape, shapes))
-    raise SizeError(f"maps of {listed} cannot be {verb}: their {what} differ. Make them equal.")
+    @property
+    def reads_all(self) -> bool:
+        return True
 
 
 Lowered = tuple[tuple[str, Op], ...]
 """Steps of one layer in order: (role, op); the role names the submodule, ``""`` is the layer itself."""
-

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from depthwise.layers import ops
-from depthwise.layers.layer import Layer, Padding, Pair, both_axes, both_sides
+from depthwise.layers.layer import Layer, Padding, Pair, both_axes, both_sides, whole
 from depthwise.layers.ops import Lowered
 
 
@@ -171,12 +171,14 @@ class ZeroPad2D(Layer):
         super().__post_init__()
         padding: Any = self.padding
         if isinstance(padding, (tuple, list)) and all(isinstance(side, (tuple, list)) for side in padding):
-            self.set("padding", tuple(tuple(side) for side in padding))
-            ok = all(len(side) == 2 and min(side) >= 0 for side in self._sides) and len(padding) == 2  # noqa: PLR2004
+            numbers = [[whole(number) for number in side] for side in padding]
+            ok = [len(side) for side in numbers] == [2, 2]
+            ok = ok and all(number is not None and number >= 0 for side in numbers for number in side)
             self.check("padding", ok, "must be pixels of 0 or more, as ((top, bottom), (left, right))")
-            if any(lo != hi for lo, hi in self._sides):
+            if any(before != after for before, after in numbers):
+                self.set("padding", tuple(map(tuple, numbers)))
                 return
-            self.set("padding", tuple(lo for lo, _ in self._sides))
+            self.set("padding", tuple(before for before, _ in numbers))
         self.check_pair("padding", least=0)
 
     @property

@@ -74,6 +74,8 @@ class NeuralNetClassifier(ClassifierMixin, NeuralNet):
         The trained ``torch.nn.Module``; its parameters are called ``conv2d1.weight``, ``conv2d1.norm.weight``.
     graph_, analysis_
         Its operations with their sizes, and what :func:`depthwise.analyze` says of it; ``None`` for a module.
+    findings_
+        What :func:`depthwise.check` says of it; errors and warnings are printed before training.
     layers_
         Declared layers with their submodules, by name, index or slice.
     history_

@@ -20,6 +20,7 @@ from depthwise.graph import Graph, SizedGraph
 from depthwise.layers import Layer
 from depthwise.layers.ops import GlobalPool, Pad, Upsample, Window
 from depthwise.modules import Init, Network, build, initialize_weights
+from depthwise.rules import Findings, check_graph
 from depthwise.training.batches import DeviceData
 from depthwise.training.checkpoint import save
 from depthwise.training.device import choose_device, choose_precision
@@ -217,6 +218,15 @@ class NeuralNet(LayerParams):
         self.module_: nn.Module = _channels_last(module.to(self.device_)).eval()
         self.layers_: Layers = view_layers(declared, self.module_)
         self.__dict__.pop("optimizer_", None)
+
+    @property
+    def findings_(self) -> Findings:
+        """What the rules say of the network at its image size; nothing of a module."""
+        check_is_fitted(self, "module_")
+        if self.graph_ is None:
+            return Findings(())
+        declared = self.graph_.declared or Graph(tuple(node.node for node in self.graph_.nodes))
+        return check_graph(declared, self.graph_.input_shape)  # type: ignore[arg-type]  # images have known sides
 
     def _split(self, X: Tensor, y: Tensor, *, set_statistics: bool) -> tuple[DeviceData, DeviceData | None]:
         """The data to train and to validate on, on the device."""

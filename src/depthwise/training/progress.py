@@ -9,6 +9,7 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from depthwise.rules import Findings
 from depthwise.tables import Cell, Column, Table
 from depthwise.training.history import EpochRecord
 
@@ -56,6 +57,12 @@ def layer_info(net: NeuralNet, verbosity: int) -> str:
     if net.analysis_ is None:
         return greeting(net)
     return net.analysis_.table(min(verbosity, MOST_COLUMNS), color=_wants_color())
+
+
+def findings_text(net: NeuralNet) -> str:
+    """Errors and warnings of the rules, a paragraph each; training goes on all the same."""
+    problems = Findings(net.findings_.problems)
+    return f"{problems.text(prices=False)}\n`depthwise check` tells more.\n"
 
 
 def greeting(net: NeuralNet) -> str:
@@ -125,6 +132,8 @@ class TrainingProgress:
         self.bar: Progress | None = None
         self.task: TaskID | None = None
         self._print(layer_info(net, self.verbose) if self.verbose >= TABLE_VERBOSITY else greeting(net))
+        if self.verbose and net.findings_.problems:
+            self._print(findings_text(net))
         self._print(self.table.head())
 
     def __enter__(self) -> Self:

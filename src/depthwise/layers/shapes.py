@@ -1,0 +1,73 @@
+"""Shapes and sizes: how they are written, and what is said where they do not fit.
+
+Shapes are ``(channels, *size)`` or ``(features,)``, without the batch; a size is a tuple with height before width (one
+or three entries for 1-D and 3-D).
+"""
+
+from __future__ import annotations
+
+from typing import Never
+
+from depthwise.errors import SizeError
+
+Size = tuple[int, ...]
+Shape = tuple[int | None, ...]
+"""``None`` stands for a width that only the data will tell: that of ``Output()``."""
+Sides = tuple[tuple[int, int], ...]
+"""Padding per axis: (before, after)."""
+
+
+class DoesNotFit(SizeError):  # noqa: N818 -- it says what is wrong, as all of them do in a sentence
+    """A window is larger than its padded map: larger images would help."""
+
+
+def format_shape(shape: Shape) -> str:
+    """Write a shape as people do.
+
+    >>> format_shape((1, 28, 28)), format_shape((64,)), format_shape((None,))
+    ('1x28x28', '64', '?')
+    """
+    return "x".join("?" if side is None else str(side) for side in shape)
+
+
+def same_padding(size: Size, span: Size, stride: Size) -> Sides:
+    """Padding with which a window gives ceil(n / s) positions, the smaller half first.
+
+    >>> same_padding((16, 16), (3, 3), (2, 2))
+    ((0, 1), (0, 1))
+
+    References
+    ----------
+    Keras and TensorFlow, ``padding="same"``.
+    """
+    totals = [max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in zip(size, span, stride, strict=True)]
+    return tuple((total // 2, total - total // 2) for total in totals)
+
+
+def known(side: int | None) -> int:
+    """A side that must not be left to the data."""
+    if side is None:
+        raise SizeError("it follows an output layer of unknown width. Let Output() be the last layer.")
+    return side
+
+
+def map_size(shape: Shape, rank: int) -> Size:
+    """Size of a map that must have ``rank`` axes."""
+    if len(shape) != rank + 1 or rank == 0:
+        axes = {1: "a length", 2: "height and width", 3: "depth, height and width"}.get(rank, "height and width")
+        raise SizeError(
+            f"needs a map with {axes} but gets {format_shape(shape)}. "
+            "Put it before the first flatten, dense or global pooling layer."
+        )
+    return tuple(map(known, shape[1:]))
+
+
+def also(plain: Size, full: Size, cause: str) -> str:
+    """``(5x5 with dilation)`` behind 3x3."""
+    return "" if plain == full else f" ({format_shape(full)} with {cause})"
+
+
+def clash(shapes: tuple[Shape, ...], verb: str, what: str) -> Never:
+    """Refuse to join maps."""
+    listed = " and ".join(map(format_shape, shapes))
+    raise SizeError(f"maps of {listed} cannot be {verb}: their {what} differ. Make them equal.")

@@ -34,8 +34,11 @@ def read_by(graph: SizedGraph, axis: int) -> Reads:
     for i in range(size[axis]):
         images[i].select(1 + axis, i).fill_(torch.nan)
     values: dict[str, torch.Tensor] = {graph.nodes[0].name: images}
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # maps this small only wait for one another
     for node in graph.nodes[1:]:
         values[node.name] = _run(node.op, [values[name] for name in node.node.inputs])
+    torch.set_num_threads(threads)
     return {name: _units(value, axis) for name, value in values.items()}
 
 

@@ -1,0 +1,6 @@
+"""Every function that a trace understands."""
+
+from depthwise.trace import axes, pointwise, sums, windows
+
+FUNCTIONS = {**windows.RULES, **pointwise.RULES, **axes.RULES, **sums.RULES}
+"""Name of a function of PyTorch, without its in-place mark -> rule."""

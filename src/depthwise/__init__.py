@@ -16,7 +16,9 @@ ROOMS = {
     "errors": ("DepthwiseError",),
     "notation": ("read_layers", "write_layers"),
     "analysis": ("Analysis",),
-    "network": ("analyze",),
+    "rules": ("Findings",),
+    "network": ("analyze", "check", "compare", "verify"),
+    "mending": ("Mended", "apply", "mend"),
     "data": ("ImageSet", "load_images"),
     "training": ("NeuralNetClassifier", "NeuralNetRegressor", "PrintLayerInfo", "load"),
 }  # fmt: skip

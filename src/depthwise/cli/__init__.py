@@ -10,8 +10,11 @@ import sys
 import typer
 
 from depthwise.cli.analyze import analyze
+from depthwise.cli.check import check
 from depthwise.cli.demo import demo
+from depthwise.cli.explain import explain
 from depthwise.cli.predict import predict
+from depthwise.cli.rules import rules
 from depthwise.cli.system import system
 from depthwise.cli.test import test
 from depthwise.cli.train import train
@@ -29,7 +32,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for verb in (demo, analyze, train, test, predict, system):
+for verb in (demo, analyze, check, explain, rules, train, test, predict, system):
     app.command()(verb)
 
 

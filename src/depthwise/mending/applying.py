@@ -1,0 +1,55 @@
+"""A fix, applied to whatever the user handed over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from depthwise.errors import RuleError
+from depthwise.mending.lists import change_layers
+from depthwise.network import is_module, read_target
+from depthwise.rules import Finding, Fix, Remedy
+
+
+def apply(fix: Fix | Remedy | Finding | None, target: Any, input_shape: Iterable[int] | None = None) -> Any:
+    """Apply a fix and return the mended network; what was handed over stays as it is.
+
+    Parameters
+    ----------
+    fix
+        A :class:`Fix`, or a remedy or finding that has one.
+    target
+        The network that was checked: a layer list, a notation or file, an estimator, or a torch module.
+    input_shape
+        Shape of one image, for modules: the mended copy is traced again before it is returned.
+
+    Returns
+    -------
+    tuple of Layer, estimator or torch.nn.Module
+        A layer list for lists, notations and files; an unfitted estimator for estimators; a changed deep copy of a
+        module, with its weights.
+
+    Raises
+    ------
+    RuleError
+        There is no fix, or it cannot be made on this target.
+
+    Examples
+    --------
+    >>> from depthwise.network import check
+    >>> findings = check("8CB3ps-MP-16C3ps-GAP-10N", (1, 8, 8))
+    >>> apply(findings[0].fix, "8CB3ps-MP-16C3ps-GAP-10N")[0]
+    Conv2D(8, padding='same', bias=False, norm='batch')
+    """
+    chosen = fix.fix if isinstance(fix, (Remedy, Finding)) else fix
+    if not isinstance(chosen, Fix):
+        raise RuleError("there is no fix to apply: the finding is mended by hand. Its remedies tell how.")
+    if is_module(target):
+        from depthwise.mending.modules import change_module
+
+        return change_module(target, chosen.edits, input_shape)
+    if hasattr(target, "get_params") and hasattr(target, "layers"):
+        from sklearn.base import clone
+
+        return clone(target).set_params(layers=list(apply(chosen, target.layers, input_shape)))
+    return change_layers(read_target(target), chosen.edits)

@@ -1,0 +1,156 @@
+"""A graph -> its findings: which rules are asked, and what they are told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from depthwise.analysis import analyze_graph
+from depthwise.errors import RuleError, SizeError
+from depthwise.graph import Graph
+from depthwise.layers.ops import Shape
+from depthwise.rules.facts import Facts
+from depthwise.rules.finding import SEVERITIES, Finding, Remedy
+from depthwise.rules.findings import Findings
+from depthwise.rules.register import RULES
+from depthwise.rules.rule import NEEDS, PROFILES, Rule
+
+
+def check_graph(
+    graph: Graph,
+    input_shape: Iterable[int] | None = None,
+    *,
+    n_outputs: int | None = None,
+    loss: str | None = None,
+    batch_size: int | None = None,
+    profile: str = "natural",
+    select: Iterable[str] = (),
+    ignore: Iterable[str] = (),
+    rules: Iterable[Rule] = RULES,
+    root: str | None = None,
+    modules: frozenset[str] = frozenset(),
+) -> Findings:
+    """Ask every rule about a network.
+
+    Parameters
+    ----------
+    graph
+        As declared or traced.
+    input_shape
+        Shape of one image; may be left out where the input declares it.
+    n_outputs, loss, batch_size
+        What is known of the task; a rule that needs more is not applicable.
+    profile
+        ``"natural"``, ``"digits"``, ``"segmentation"`` or ``"detection"``.
+    select, ignore
+        Codes, their beginnings (``"CAP"``), or names of rules.
+    rules
+        The rules; own ones may be added.
+    root, modules
+        How the user calls a traced module, and the paths of its submodules, for remedies in its own names.
+
+    Raises
+    ------
+    RuleError
+        A code or profile is unknown.
+    SizeError
+        The input shape is missing, or differs from the declared one.
+
+    Examples
+    --------
+    >>> from depthwise.layers import Conv2D, Output
+    >>> graph = Graph.from_layers([Conv2D(8, activation=None), Output(10)])
+    >>> [finding.code for finding in check_graph(graph, (1, 8, 8))]
+    ['COV004', 'ACT001']
+    """
+    if profile not in PROFILES:
+        raise RuleError(f"profile is {profile!r} but must be one of {', '.join(PROFILES)}.")
+    chosen = choose_rules(tuple(rules), select, ignore)
+    facts = _gather(graph, input_shape, n_outputs, loss, batch_size, profile, root, modules)
+    found: list[Finding] = []
+    silent = []
+    for rule in chosen:
+        reason = rule.why_not_applicable(facts)
+        if reason is None:
+            found += rule.check(facts)
+        else:
+            silent.append((rule.code, reason))
+    found.sort(key=lambda finding: SEVERITIES.index(finding.severity))
+    return Findings(tuple(found), tuple(silent))
+
+
+def check_misfit(problem: SizeError) -> Findings:
+    """Findings of a module that cannot be traced at an image size: what does not fit, and nothing else.
+
+    Examples
+    --------
+    >>> print(check_misfit(SizeError("layer 'conv2': a 5x5 kernel does not fit into its 3x3 input. Use more pixels.")))
+    conv2: SHP001 kernel-exceeds-input error: a 5x5 kernel does not fit into its 3x3
+        input. Use more pixels.
+    1 finding: 1 error.
+    """
+    told = re.match(r"(?:layer '(?P<layer>[^']+)': )?(?P<message>.*?)\. (?P<remedy>.*)\.", str(problem), re.DOTALL)
+    layer, message, remedy = told.group("layer", "message", "remedy") if told else (None, str(problem), None)
+    code = "SHP001" if "does not fit" in message else "SHP002"
+    rule = next(rule for rule in RULES if rule.code == code)
+    reasons = tuple((other.code, NEEDS["analysis"]) for other in RULES if "analysis" in other.needs)
+    return Findings(
+        (rule.finding([layer] if layer else [], message, remedies=[Remedy(remedy)] if remedy else []),), reasons
+    )
+
+
+def choose_rules(rules: tuple[Rule, ...], select: Iterable[str], ignore: Iterable[str]) -> tuple[Rule, ...]:
+    """Rules that are selected and not ignored.
+
+    Raises
+    ------
+    RuleError
+        A code matches no rule.
+    """
+    wanted, unwanted = _as_codes(select), _as_codes(ignore)
+    for code in wanted + unwanted:
+        if not any(matches(rule, code) for rule in rules):
+            known = [rule.code for rule in rules] + [rule.name for rule in rules]
+            guess = "".join(f" Did you mean {meant!r}?" for meant in get_close_matches(code, known, 1))
+            raise RuleError(f"there is no rule {code!r}.{guess} `depthwise rules` lists all of them.")
+    return tuple(
+        rule
+        for rule in rules
+        if (not wanted or any(matches(rule, code) for code in wanted))
+        and not any(matches(rule, code) for code in unwanted)
+    )
+
+
+def matches(rule: Rule, code: str) -> bool:
+    """Whether a code, its beginning, or a name means the rule."""
+    return bool(code) and (rule.code.startswith(code.upper()) or rule.name == code.lower())
+
+
+def _as_codes(codes: Iterable[str]) -> tuple[str, ...]:
+    listed = codes.split(",") if isinstance(codes, str) else codes
+    return tuple(code.strip() for code in listed)
+
+
+def _gather(
+    graph: Graph,
+    input_shape: Iterable[int] | None,
+    n_outputs: int | None,
+    loss: str | None,
+    batch_size: int | None,
+    profile: str,
+    root: str | None,
+    modules: frozenset[str],
+) -> Facts:
+    """Measure the network; one that does not fit to the images is a fact too."""
+    shape: Shape | None = graph.input_shape if input_shape is None else tuple(input_shape)
+    analysis, misfit = None, None
+    try:
+        analysis = analyze_graph(graph.at(input_shape))
+    except SizeError as problem:
+        declared = graph.input_shape
+        if shape is None or declared not in (None, shape) or any((side or 0) < 1 for side in shape):
+            raise
+        # Which window it was is said by the error that `at` raised its own from.
+        misfit = problem.__context__ if isinstance(problem.__context__, SizeError) else problem
+    return Facts(graph, shape or (), analysis, misfit, n_outputs, loss, batch_size, profile, root, modules)

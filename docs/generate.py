@@ -7,25 +7,49 @@ from __future__ import annotations
 
 import inspect
 import sys
+from functools import partial
 from importlib import import_module
 from pathlib import Path
+from textwrap import fill
 
 import depthwise
+import depthwise.graph
+from depthwise.rules import FAMILIES, PROFILES, RULES, Example, Findings, Rule, check_graph
 
 DOCS = Path(__file__).parent
 SHARED = {"layers": (("layers.layer", "Layer"), ("layers.convolution", "Convolution"), ("layers.pooling", "Pooling"))}
 """Classes that say what several public ones have in common."""
+RULES_INTRODUCTION = """Made from the rules by `make docs`.  `depthwise check` asks all of them; `--select` and
+`--ignore` take codes, their beginnings, or names, and so do `select` and `ignore` of `[tool.depthwise]` in pyproject.toml.
+
+An error cannot be trained as it is, a warning costs accuracy or work, information is worth knowing.  The exit status is
+1 on an error or a warning.  A safe fix leaves the network able to compute the same functions; a proposal changes
+that."""
 KINDS = {"layers": "Layers", "notation": "Notation", "analysis": "Analysis", "network": "Networks", "data": "Data"}
 
 
 def reference_page() -> str:
     """Every public name with its signature and docstring, room by room."""
-    lines = ["# Reference", "", "Made from the docstrings by `make docs`.  `import depthwise as dw` has all of these.", ""]
+    lines = [
+        "# Reference",
+        "",
+        "Made from the docstrings by `make docs`.  `import depthwise as dw` has all of these.",
+        "",
+    ]
     for room, names in depthwise.ROOMS.items():
         lines += [f"## {KINDS.get(room, room.capitalize())}", ""]
         shared = [(name, getattr(import_module(f"depthwise.{home}"), name)) for home, name in SHARED.get(room, ())]
         for name, thing in [*shared, *((name, getattr(depthwise, name)) for name in names)]:
-            lines += [f"### {name}", "", "```text", f"{name}{_signature(thing)}", "", inspect.getdoc(thing) or "", "```", ""]
+            lines += [
+                f"### {name}",
+                "",
+                "```text",
+                f"{name}{_signature(thing)}",
+                "",
+                inspect.getdoc(thing) or "",
+                "```",
+                "",
+            ]
     return "\n".join(lines)
 
 
@@ -47,7 +71,66 @@ def notation_page() -> str:
     return "\n".join(lines)
 
 
-PAGES = {"reference.md": reference_page, "notation.md": notation_page}
+def rules_page() -> str:
+    """Every rule in one table."""
+    lines = ["# Rules", "", *RULES_INTRODUCTION.splitlines(), ""]
+    for prefix, family in FAMILIES.items():
+        lines += [f"## {prefix}: {family}", "", "| code | name | severity | finds | fix |", "|---|---|---|---|---|"]
+        for rule in RULES:
+            if rule.family == family:
+                fixes = {finding.fix.safe for finding in _findings(rule, rule.bad) if finding.fix}
+                fix = "safe" if True in fixes else "proposal" if fixes else ""
+                lines.append(
+                    f"| {rule.code} | [{rule.name}]({rule.name}.md) | {rule.severity} | {rule.title} | {fix} |"
+                )
+        lines.append("")
+    return "\n".join(lines)
+
+
+def rule_page(rule: Rule) -> str:
+    """One rule: what, why with its source, bad, good, mend."""
+    needs = [need for need in rule.needs if need != "analysis"]
+    lines = [f"# {rule.code} {rule.name}", "", f"{rule.severity}, family {rule.family}", "", rule.title, ""]
+    lines += [
+        "## Why",
+        "",
+        *fill(rule.why, 120).splitlines(),
+        "",
+        *fill(f"Source: {rule.source}", 120).splitlines(),
+        "",
+    ]
+    if rule.note:
+        lines += ["## Where it speaks of good networks", "", *fill(rule.note, 120).splitlines(), ""]
+    if needs or rule.profiles != PROFILES:
+        told = [f"needs `{need}=`" for need in needs]
+        told += [f"profiles {', '.join(rule.profiles)}"] if rule.profiles != PROFILES else []
+        lines += ["## When it applies", "", f"{'; '.join(told)}.", ""]
+    findings = [finding for finding in _findings(rule, rule.bad) if finding.code == rule.code]
+    lines += ["## Bad", "", *_example(rule.bad), "```text", Findings(tuple(findings)).text(), "```", ""]
+    lines += ["## Good", "", *_example(rule.good)]
+    return "\n".join(lines)
+
+
+def _findings(rule: Rule, example: Example) -> Findings:
+    graph = depthwise.graph.Graph.from_layers(example.layers)
+    facts = {"n_outputs": example.n_outputs, "loss": example.loss, "batch_size": example.batch_size}
+    return check_graph(graph, example.input_shape, rules=(rule,), **facts)
+
+
+def _example(example: Example) -> list[str]:
+    options = {"input_shape": example.input_shape, "n_outputs": example.n_outputs, "loss": example.loss,
+               "batch_size": example.batch_size}  # fmt: skip
+    told = ", ".join(f"{name}={value!r}" for name, value in options.items() if value is not None)
+    layers = [f"        {layer}," for layer in example.layers]
+    return ["```python", "dw.check(", "    [", *layers, "    ],", f"    {told},", ")", "```", ""]
+
+
+PAGES = {
+    "reference.md": reference_page,
+    "notation.md": notation_page,
+    "rules/README.md": rules_page,
+    **{f"rules/{rule.name}.md": partial(rule_page, rule) for rule in RULES},
+}
 
 
 def main() -> None:
@@ -56,6 +139,7 @@ def main() -> None:
     for name, make in PAGES.items():
         page, text = DOCS / name, make()
         if "--check" not in sys.argv:
+            page.parent.mkdir(exist_ok=True)
             page.write_text(text)
         elif not page.exists() or page.read_text() != text:
             stale.append(name)

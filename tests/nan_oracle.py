@@ -1,9 +1,9 @@
 """What each unit truly reads, found by running the network in torch: the oracle of every claim about fields.
 
 Image i of a batch is random, with row (or column) i set to NaN; after a forward pass, a unit is NaN in image i exactly
-where it reads that row, through padding, remainders, phases and branches.  Channels do not matter to where a unit looks,
-so the oracle runs each operation on one channel, with weights of one, in float64 (no fast algorithm that would spread
-a NaN beyond its window).
+where it reads that row, through padding, remainders, phases and branches.  Channels do not matter to where a unit
+looks, so the oracle runs each operation on one channel, with weights of one, in float64 (no fast algorithm that would
+spread a NaN beyond its window).
 """
 
 import torch

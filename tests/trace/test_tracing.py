@@ -237,8 +237,8 @@ def test_several_inputs():
         ),
         (nn.Conv2d(1, 1, 3), (0, 4, 4), "input_shape is (0, 4, 4) but must be whole numbers of 1 or more: "
          "(channels, height, width) or (features,)."),
-        (Functions(lambda x: 3), (1, 4, 4), "Functions returns int, in which no tensor was made of the image. Give a module "
-         "that returns its output tensor."),
+        (Functions(lambda x: 3), (1, 4, 4), "Functions returns int, in which no tensor was made of the image. "
+         "Give a module that returns its output tensor."),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_told_with_its_place_and_both_numbers(module, input_shape, text):

@@ -14,13 +14,15 @@ from textwrap import fill
 
 import depthwise
 import depthwise.graph
+from depthwise.layers import Layer, Residual
 from depthwise.rules import FAMILIES, PROFILES, RULES, Example, Findings, Rule, check_graph
 
 DOCS = Path(__file__).parent
 SHARED = {"layers": (("layers.layer", "Layer"), ("layers.convolution", "Convolution"), ("layers.pooling", "Pooling"))}
 """Classes that say what several public ones have in common."""
 RULES_INTRODUCTION = """Made from the rules by `make docs`.  `depthwise check` asks all of them; `--select` and
-`--ignore` take codes, their beginnings, or names, and so do `select` and `ignore` of `[tool.depthwise]` in pyproject.toml.
+`--ignore` take codes, their beginnings, or names, and so do `select` and `ignore` of `[tool.depthwise]` in
+pyproject.toml.
 
 An error cannot be trained as it is, a warning costs accuracy or work, information is worth knowing.  The exit status is
 1 on an error or a warning.  A safe fix leaves the network able to compute the same functions; a proposal changes
@@ -117,12 +119,27 @@ def _findings(rule: Rule, example: Example) -> Findings:
     return check_graph(graph, example.input_shape, rules=(rule,), **facts)
 
 
+def _layer_lines(layer: Layer) -> list[str]:
+    """A layer of a list; a long block as ruff breaks it."""
+    line = f"        {layer},"
+    if len(line) <= 120 or not isinstance(layer, Residual):
+        return [line]
+    return [
+        "        Residual(",
+        f"            {layer.layers},",
+        f"            shortcut={layer.shortcut},",
+        "        ),",
+    ]
+
+
 def _example(example: Example) -> list[str]:
     options = {"input_shape": example.input_shape, "n_outputs": example.n_outputs, "loss": example.loss,
                "batch_size": example.batch_size}  # fmt: skip
-    told = ", ".join(f"{name}={value!r}" for name, value in options.items() if value is not None)
-    layers = [f"        {layer}," for layer in example.layers]
-    return ["```python", "dw.check(", "    [", *layers, "    ],", f"    {told},", ")", "```", ""]
+    told = [f"{name}={value!r}" for name, value in options.items() if value is not None]
+    layers = [line for layer in example.layers for line in _layer_lines(layer)]
+    call = ["dw.check(", "    [", *layers, "    ],", *(f"    {argument}," for argument in told), ")"]
+    # As ruff writes it, which reads these pages too.
+    return ["```python", *(line.replace("'", '"') for line in call), "```", ""]
 
 
 PAGES = {

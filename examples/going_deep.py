@@ -1,4 +1,4 @@
-"""Going deep: how many convolutions does an image of 28 x 28 bear, and where do the pools go?
+"""How many convolutions an image of 28 x 28 bears, and where the pools go.
 
 The notebook "Going deep" of netz (2015), in today's terms.  A line ``# cell 000:n`` stands where its cell n was.
 

@@ -30,7 +30,8 @@ def main(quick: bool = False, path: str | None = None) -> None:
     print(f"How 400 pixels become 1 with pools in between:\n{dw.analyze(CHAIN, (3, 400, 400))}")
     grown = [Conv2D(channels, bias=False) for channels in (32, 64, 128, 256, 512)]
     wide = [*grown, MaxPool2D(), Conv2D(512, bias=False)]
-    print(f"\nParameters when channels double:\n{dw.analyze(wide, (3, 400, 400))}\n\n{dw.analyze(wide, (3, 400, 400)).explain()}")
+    doubled = dw.analyze(wide, (3, 400, 400))
+    print(f"\nParameters when channels double:\n{doubled}\n\n{doubled.explain()}")
 
     # cell 003:2, 003:3, 003:4: device="auto" and random_state below
     # cell 003:5, 003:6, 003:7: training standardizes by itself, with the training images' own mean and deviation

@@ -1,6 +1,5 @@
 import pytest
 from sklearn.base import BaseEstimator
-from torch import nn
 
 import depthwise as dw
 from depthwise import Conv2D, Dense, Input, MaxPool2D, Output
@@ -43,7 +42,7 @@ def test_the_width_of_an_open_output_can_be_given():
 
 @pytest.mark.parametrize("target", [3, None, object()])
 def test_anything_else_is_refused(target):
-    with pytest.raises(TargetError, match="is not a network. Give a layer list"):
+    with pytest.raises(TargetError, match=r"is not a network\. Give a layer list"):
         dw.analyze(target, SHAPE)
 
 

@@ -11,20 +11,21 @@ ROOMS = {
     "layers": (
         "Activation", "Add", "AvgPool2D", "BatchNorm", "Concat", "Conv2D", "Conv2DTranspose", "Dense",
         "DepthwiseConv2D", "Dropout", "Flatten", "GlobalAvgPool2D", "GlobalMaxPool2D", "GroupNorm", "Input",
-        "LeakyReLU", "MaxPool2D", "Output", "Residual", "SeparableConv2D", "SpatialDropout2D", "Upsample2D", "ZeroPad2D",
+        "LeakyReLU", "MaxPool2D", "Output", "Residual", "SeparableConv2D", "SpatialDropout2D", "Upsample2D",
+        "ZeroPad2D",
     ),
     "errors": ("DepthwiseError",),
     "notation": ("read_layers", "write_layers"),
     "analysis": ("Analysis",),
     "rules": ("Findings",),
-    "network": ("analyze", "check", "compare", "verify"),
+    "network": ("analyze", "check", "compare", "effective_field", "verify"),
     "mending": ("Mended", "apply", "mend"),
     "data": ("ImageSet", "load_images"),
     "training": ("NeuralNetClassifier", "NeuralNetRegressor", "PrintLayerInfo", "load"),
 }  # fmt: skip
 """Where each public name lives."""
 
-__all__ = ["__version__", *sorted(name for names in ROOMS.values() for name in names)]
+__all__ = ["__version__", *sorted(name for names in ROOMS.values() for name in names)]  # noqa: PLE0604 - strings all
 
 
 def __getattr__(name: str) -> object:

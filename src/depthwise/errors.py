@@ -9,6 +9,8 @@
     │   └── SizeError    a map vanishes, a kernel does not fit, two sizes clash
     ├── TargetError      what was handed over is not a network that depthwise can read
     ├── RuleError        a rule or profile is unknown, or a fix cannot be applied to what was handed over
+    ├── DesignError      the designer was asked for what cannot be
+    │   └── NoDesignError  no network obeys the rules within the budget
     ├── DataError        images or labels cannot be read or do not fit
     │   └── UnsplitError  a part was asked of images that do not come in parts
     ├── TrainingError    the network cannot be trained as asked
@@ -45,6 +47,14 @@ class TargetError(DepthwiseError):
 
 class RuleError(DepthwiseError):
     """A rule or profile is unknown, or a fix cannot be applied to what was handed over."""
+
+
+class DesignError(DepthwiseError):
+    """The designer was asked for what cannot be."""
+
+
+class NoDesignError(DesignError):
+    """No network obeys the rules within the budget."""
 
 
 class DataError(DepthwiseError):

@@ -194,7 +194,8 @@ before it, add padding, or use images of 12 px or more.
         if self.input_shape not in (None, shape) and not (isinstance(op, Input) and op.any_size):
             declared = format_shape(self.input_shape or ())
             raise SizeError(
-                f"layer {self.nodes[0].layer!r} declares images of {declared} but input_shape is {format_shape(shape)}. "
+                f"layer {self.nodes[0].layer!r} declares images of {declared} but input_shape is "
+                f"{format_shape(shape)}. "
                 "Give one of them, or make both equal."
             )
         return shape

@@ -55,11 +55,11 @@ def test_an_own_name_leaves_the_places_of_the_others():
         (3, "a layer list must be a list of layers, not 3. Write [3]."),
         (
             [Conv2D(8), Conv2D],
-            "entry 1 of the layer list is the class Conv2D. Write Conv2D(...).",
+            "entry 1 of the list is the class Conv2D. Write Conv2D(...).",
         ),
         (
             [Conv2D(8), "relu"],
-            "entry 1 of the layer list is 'relu'. Write a layer such as Conv2D(32), or a pair of both.",
+            "entry 1 of the list is 'relu'. Write a layer such as Conv2D(32), or a pair (Conv2D, {...}).",
         ),
     ],
 )

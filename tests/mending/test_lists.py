@@ -175,3 +175,44 @@ def test_an_estimator_is_cloned_with_the_mended_layers():
     mended = apply(check(net, (1, 8, 8), select=["NRM001"])[0], net)
     assert mended.layers[0] == Conv2D(8, norm="batch", bias=False) and mended.max_epochs == 3
     assert net.layers[0] == Conv2D(8, norm="batch")
+
+
+def test_who_came_after_a_layer_that_read_by_name_reads_that_name():
+    layers = [Conv2D(8, name="a"), Conv2D(8, name="b"), Dropout(inputs="a"), Output(10)]
+    assert change_layers(layers, [Remove("dropout3")])[2] == Output(10, inputs=("a",))
+
+
+def test_a_layer_before_one_that_reads_by_name_takes_the_name_over():
+    layers = [Conv2D(8, name="a"), Conv2D(8, name="b"), Conv2D(8, 1, inputs="a")]
+    changed = change_layers(layers, [Insert("a.activation", POOL, "new", "new", "maxpool2d", only="conv2d3")])
+    assert changed[2:] == (MaxPool2D(inputs=("a",)), Conv2D(8, 1))
+
+
+def test_a_fix_that_makes_an_error_is_not_taken(monkeypatch):
+    from depthwise.mending import walking
+    from depthwise.rules import Finding, Findings
+
+    layers = [Conv2D(8, norm="batch", padding="same"), MaxPool2D(), Conv2D(8, padding="same"), Output(10)]
+    assert walking.fix_all(layers, (1, 8, 8)).steps
+    true_check = walking.check
+
+    def check_with_error(target, *arguments, **options):
+        findings = true_check(target, *arguments, **options)
+        wrong = not target[0].bias
+        error = Finding("SHP001", "x", "error", (), "network", "x", "")
+        return Findings((*findings, *[error] * wrong))
+
+    monkeypatch.setattr(walking, "check", check_with_error)
+    assert walking.fix_all(layers, (1, 8, 8)).network == layers
+
+
+def test_a_network_that_does_not_fit_is_mended_first():
+    from depthwise.mending import mend
+
+    mended = mend([MaxPool2D(), Conv2D(8, 5), Conv2D(8, 5), GlobalAvgPool2D(), Output(10)], (1, 8, 8))
+    assert mended.before is None and mended.price is None and mended.after is not None
+    assert mended.steps[0].title == 'Set padding="same" on conv2d2, conv2d3'
+    assert not [finding for finding in mended.findings if finding.severity == "error"]
+    assert "in all" not in str(mended) and mended.to_dict()["price"] is None
+    with pytest.raises(RuleError, match="goal is 'wider' but must be one of deeper, cheaper"):
+        mend([Dense(3)], (4,), "wider")

@@ -7,7 +7,7 @@ from odd_networks import ResNet18
 from torch import nn
 
 from depthwise.errors import GraphError, RuleError
-from depthwise.graph import Graph, Remove
+from depthwise.graph import Edit, Graph, Remove
 from depthwise.layers import Conv2D, Dense, Dropout, GlobalAvgPool2D, MaxPool2D, Output
 from depthwise.mending import apply, mend
 from depthwise.modules import build
@@ -165,3 +165,20 @@ def test_an_estimator_tells_its_findings_and_prints_them_before_training(capsys)
     assert "price:" not in printed and "SHP009" not in printed
     net.set_params(verbose=0).fit(images, [0, 1] * 10)
     assert capsys.readouterr().out == ""
+
+
+class Twice(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(8, 8, 3, padding=1)
+
+    def forward(self, x):
+        return self.conv(torch.relu(self.conv(x)))
+
+
+def test_a_change_that_does_more_than_was_planned_is_refused():
+    fix = Fix((Edit("conv", "stride", (2, 2)),))
+    with pytest.raises(
+        RuleError, match=r"the changed module does not do what was planned\. Make the change in the class"
+    ):
+        apply(fix, Twice(), (8, 16, 16))

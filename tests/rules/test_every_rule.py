@@ -11,7 +11,19 @@ from depthwise.mending import apply
 from depthwise.rules import FAMILIES, RULES, Example, check_graph
 
 ROOM = Path(depthwise.rules.__file__).parent
-ENGINE = {"__init__", "checking", "facts", "finding", "findings", "forms", "register", "remedies", "rule", "wording"}
+ENGINE = {
+    "__init__",
+    "checking",
+    "facts",
+    "finding",
+    "findings",
+    "forms",
+    "misfits",
+    "register",
+    "remedies",
+    "rule",
+    "wording",
+}
 MOST_FIXES = 12
 
 
@@ -36,6 +48,13 @@ def test_the_register_is_the_folder():
     files = {path.stem for path in ROOM.glob("*.py")} - ENGINE
     assert files == {rule.check.__name__ for rule in RULES}
     assert all(rule.check.__module__ == f"depthwise.rules.{rule.check.__name__}" for rule in RULES)
+
+
+def test_no_rule_knows_another():
+    names = {rule.check.__name__ for rule in RULES}
+    for name in names:
+        imported = re.findall(r"^from depthwise\.rules\.(\w+) import", (ROOM / f"{name}.py").read_text(), re.MULTILINE)
+        assert not set(imported) & names, name
 
 
 def test_codes_and_names_are_unique_and_codes_are_families():

@@ -39,3 +39,22 @@ def test_twice_the_macs_are_the_counted_operations(module, shape):
             torch.rand(1, *shape)
         )
     assert 2 * analyze_graph(trace_module(module, shape).at()).macs == counter.get_total_flops()
+
+
+class Attention(nn.Module):
+    """The same attention by PyTorch's function, and written out."""
+
+    def __init__(self, fused):
+        super().__init__()
+        self.fused = fused
+
+    def forward(self, x):
+        heads = x.flatten(2).transpose(1, 2).unflatten(2, (2, -1)).transpose(1, 2)
+        if self.fused:
+            return nn.functional.scaled_dot_product_attention(heads, heads, heads[..., :3])
+        return (heads @ heads.mT).softmax(-1) @ heads[..., :3]
+
+
+def test_attention_costs_what_its_two_products_cost():
+    fused, written = (analyze_graph(trace_module(Attention(fused), (8, 5, 6)).at()).macs for fused in (True, False))
+    assert fused == written == 2 * 30 * 30 * (4 + 3)

@@ -143,10 +143,15 @@ def test_fields_behind_an_operation_that_is_not_understood_are_not_guessed():
     net = nn.Sequential(nn.Conv2d(1, 4, 3), Functions(lambda x: torch.fft.fft2(x).abs()), nn.Conv2d(4, 4, 3))
     last = rows(net, 1, 12, 12)[-1]
     assert (last.receptive_field, last.capacity, last.coverage) == (None, None, None)
+    analysis = analyze_graph(trace_module(net, (1, 12, 12)).at())
+    assert analysis.not_understood == (("1.fft_fft2", "fft_fft2"),)
+    assert str(analysis).endswith("not understood, so that fields behind are not known: 1.fft_fft2 (fft_fft2)")
 
 
 def test_a_way_that_depends_on_values_is_observed():
     assert trace_module(ByValue(), (1, 12, 12)).observed
+    text = str(analyze_graph(trace_module(ByValue(), (1, 12, 12)).at()))
+    assert text.endswith("the module chooses its way by values: this is the way of one random image")
     assert not trace_module(UNet(), (1, 40, 36)).observed
 
 
@@ -267,8 +272,8 @@ def test_an_error_inside_the_module_names_the_layer():
 def state(module):
     return (
         {name: value.clone() for name, value in module.state_dict().items()},
-        [(dict(part.__dict__), *map(list, (part._forward_hooks, part._forward_pre_hooks, part._buffers, part._parameters,
-          part._modules))) for part in module.modules()],
+        [(dict(part.__dict__), *map(list, (part._forward_hooks, part._forward_pre_hooks, part._buffers,
+          part._parameters, part._modules))) for part in module.modules()],
         [None if value.grad is None else value.grad.clone() for value in module.parameters()],
         torch.get_rng_state(),
     )  # fmt: skip

@@ -61,8 +61,9 @@ def test_columns_that_do_not_apply_are_left_out():
 def test_verbosity_decides_how_much_is_printed(capsys):
     assert fitted(capsys, verbose=0) == ""
     one = fitted(capsys, verbose=1)
-    assert one.startswith("# Neural Network with 114 learnable parameters\n\n  epoch    train loss    valid loss")
-    assert [line.split()[0] for line in one.splitlines()[-2:]] == ["1", "2"] and "conv2d1" not in one
+    assert one.startswith("# Neural Network with 114 learnable parameters\n\nconv2d1: COV004 small-field warning:")
+    assert "\n  epoch    train loss    valid loss" in one and "cap.Y" not in one
+    assert [line.split()[0] for line in one.splitlines()[-2:]] == ["1", "2"]
     two, three = fitted(capsys, verbose=2), fitted(capsys, verbose=3)
     assert "cap.Y" in two and "filter Y" not in two and two.endswith("".join(two.splitlines(True)[-4:]))
     assert "filter Y" in three or "filter" in three

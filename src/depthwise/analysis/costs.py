@@ -6,7 +6,7 @@ from math import prod
 
 from depthwise.graph import SizedNode
 from depthwise.layers.mixing import Matmul
-from depthwise.layers.ops import Conv, ConvTranspose, Dense
+from depthwise.layers.ops import Activation, Conv, ConvTranspose, Dense, Merge, Norm
 
 BYTES_PER_VALUE = 4
 """float32."""
@@ -29,6 +29,20 @@ def count_macs(node: SizedNode) -> int | None:
         shape = node.input_shapes[0] if isinstance(op, ConvTranspose) else node.output_shape
         return prod(side or 0 for side in shape[1:]) * (op.out_channels or 0) * op.fan_in
     return 0
+
+
+def count_elementwise(node: SizedNode) -> int | None:
+    """Operations on single values for one image: activations, norms, sums and products of maps, one for each value.
+
+    They cost no MACs but memory traffic.  ``None`` while a width is unknown.
+    """
+    if not isinstance(node.op, (Activation, Norm, Merge)):
+        return 0
+    if isinstance(node.op, Merge) and node.op.function == "concat":
+        return 0
+    values = count_bytes(node)
+    times = len(node.input_shapes) - 1 if isinstance(node.op, Merge) else 1
+    return None if values is None else values // BYTES_PER_VALUE * times
 
 
 def count_bytes(node: SizedNode) -> int | None:

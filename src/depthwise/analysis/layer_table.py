@@ -72,11 +72,16 @@ def _summary(analysis: Analysis, measured: bool) -> str:
     kept = f" (and {analysis.buffers:,} running statistics, not trained)" if analysis.buffers else ""
     lines = [
         f"{analysis.params:,} parameters{kept}{unknown}, {write_bytes(4 * analysis.params)}",
-        f"{write_count(analysis.macs)} MACs an image (FLOPs are twice that), "
-        f"{write_bytes(analysis.activation_bytes)} of activations an image in float32",
+        f"{write_count(analysis.macs)} MACs an image (FLOPs are twice that), {write_count(analysis.elementwise)} "
+        f"element-wise operations, {write_bytes(analysis.activation_bytes)} of activations in float32",
     ]
     if measured:
         lines.append("filter and field in pixels of the image; < capacity below 1/6, > coverage above 100 %")
+    if analysis.not_understood:
+        listed = ", ".join(f"{row} ({function})" for row, function in analysis.not_understood)
+        lines.append(f"not understood, so that fields behind are not known: {listed}")
+    if analysis.observed:
+        lines.append("the module chooses its way by values: this is the way of one random image")
     return "\n".join(lines)
 
 

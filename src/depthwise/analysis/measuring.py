@@ -7,7 +7,7 @@ from math import sqrt
 from operator import attrgetter
 from typing import Any
 
-from depthwise.analysis.costs import count_bytes, count_macs
+from depthwise.analysis.costs import count_bytes, count_elementwise, count_macs
 from depthwise.analysis.fields import Field, Fields, measure_fields
 from depthwise.analysis.record import Analysis, LayerAnalysis, Ratios
 from depthwise.analysis.sizes import resize
@@ -123,6 +123,7 @@ def _row(
         params=_total(params),
         buffers=sum(node.op.buffers for node in nodes),
         macs=_total(macs),
+        elementwise=_total([count_elementwise(node) for node in nodes]),
         activation_bytes=count_bytes(last),
         receptive_field=_each(fields, attrgetter("size")),
         least_receptive_field=_each(fields, attrgetter("least")),

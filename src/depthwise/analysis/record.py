@@ -19,6 +19,7 @@ from depthwise.analysis.tutorial_table import write_tutorial_table
 from depthwise.analysis.unread import Unread, find_unread
 from depthwise.errors import GraphError
 from depthwise.graph import SizedGraph
+from depthwise.layers.mixing import Opaque, Reshape
 from depthwise.layers.ops import Shape, Size, format_shape
 
 Distances = tuple[Pixels, ...]
@@ -44,6 +45,8 @@ class LayerAnalysis:
         Number of values kept but not learned (running statistics of batch norms).
     macs
         Multiply-accumulates for one image.
+    elementwise
+        Operations on single values for one image: activations, norms, sums and products of maps.  Not in `macs`.
     activation_bytes
         Bytes of the row's output, once, in float32, for one image.
     receptive_field
@@ -79,6 +82,7 @@ class LayerAnalysis:
     params: int | None
     buffers: int
     macs: int | None
+    elementwise: int | None
     activation_bytes: int | None
     receptive_field: Size | None
     least_receptive_field: Size | None
@@ -130,6 +134,17 @@ class Analysis:
         return sum(layer.params or 0 for layer in self.layers) + sum(count for _, count in self.graph.unused)
 
     @property
+    def not_understood(self) -> tuple[tuple[str, str], ...]:
+        """Row and function of traced operations that are not understood: fields behind them are not known."""
+        nodes = self.graph.nodes
+        return tuple((node.node.layer, node.op.function) for node in nodes if isinstance(node.op, (Opaque, Reshape)))
+
+    @property
+    def observed(self) -> bool:
+        """Whether a traced module chose its way by values: another image might take another one."""
+        return self.graph.observed
+
+    @property
     def buffers(self) -> int:
         """Number of values that are kept but not learned."""
         return sum(layer.buffers for layer in self.layers)
@@ -138,6 +153,11 @@ class Analysis:
     def macs(self) -> int:
         """Multiply-accumulates for one image: convolutions, dense layers, matrix products, attention."""
         return sum(layer.macs or 0 for layer in self.layers)
+
+    @property
+    def elementwise(self) -> int:
+        """Operations on single values for one image, listed apart from `macs`."""
+        return sum(layer.elementwise or 0 for layer in self.layers)
 
     @property
     def activation_bytes(self) -> int:
@@ -294,7 +314,10 @@ class Analysis:
             "params": self.params,
             "buffers": self.buffers,
             "macs": self.macs,
+            "elementwise": self.elementwise,
             "activation_bytes": self.activation_bytes,
+            "not_understood": [list(entry) for entry in self.not_understood],
+            "observed": self.observed,
             "unread": _plain(vars(self.unread)),
             "misalignments": [_plain(vars(found)) for found in self.misalignments],
             "input_sizes": None if sizes is None else _plain(vars(sizes)),

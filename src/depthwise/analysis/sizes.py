@@ -78,27 +78,16 @@ def find_lossless_sizes(graph: SizedGraph, sides: Iterable[int]) -> tuple[tuple[
     >>> find_lossless_sizes(graph, range(20, 31))
     ((22, 26, 30), (20, 22, 24, 26, 28, 30))
     """
-    rank = len(graph.input_shape) - 1
-    found: list[list[int]] = [[] for _ in range(rank)]
-    for side in sides:
-        for axis, count in enumerate(_count_unread(graph, side)):
-            if count == 0:
-                found[axis].append(side)
-    return tuple(map(tuple, found))
+    axes = range(len(graph.input_shape) - 1)
+    kept = list(sides)
+    return tuple(tuple(side for side in kept if _count_unread(graph, side, axis) == 0) for axis in axes)
 
 
-def _count_unread(graph: SizedGraph, side: int) -> list[int | None]:
-    """Unread positions per axis; ``None`` for one that cannot have this side."""
-    rank = len(graph.input_shape) - 1
-    try:
-        # One look tells all axes: none minds how long the others are.
-        return list(find_unread(resize(graph, (side,) * rank)).counts)
-    except SizeError:
-        return [_counted_alone(graph, side, axis) for axis in range(rank)]
+def _count_unread(graph: SizedGraph, side: int, axis: int) -> int | None:
+    """Unread positions along one axis where the others keep their own side; ``None`` where it cannot have this side.
 
-
-def _counted_alone(graph: SizedGraph, side: int, axis: int) -> int | None:
-    """Where the others keep their own side, because they cannot have this one."""
+    Each axis is looked at alone: a kernel that meets only padding along one is blind along all.
+    """
     size = tuple(side if place == axis else own or 0 for place, own in enumerate(graph.input_shape[1:]))
     try:
         return find_unread(resize(graph, size)).counts[axis]

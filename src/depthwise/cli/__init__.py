@@ -1,4 +1,4 @@
-"""The command ``depthwise``: one file a verb; each parses, calls one function of the library, and prints what it returns.
+"""The command ``depthwise``: one file a verb; each parses, calls one function of the library, and prints what comes.
 
 Exit status: 0 fine, 1 the network or the data has a problem, 2 wrong use.
 """

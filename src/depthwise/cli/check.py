@@ -99,8 +99,8 @@ def _checked(target: str, settings: Settings) -> Checked:
 def _mended(target: str, settings: Settings, unsafe: bool, write: bool) -> tuple[Checked, str]:
     """The target after its fixes, and what to print of them."""
     from depthwise.mending import fix_all
-    from depthwise.network import is_module, open_target
     from depthwise.rules import Checked
+    from depthwise.targets import is_module, open_target
 
     opened = open_target(target)
     if not isinstance(opened, str) and not is_module(opened) and not isinstance(opened, (list, tuple)):

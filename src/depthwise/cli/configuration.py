@@ -107,7 +107,7 @@ WORDS = {str: "a text", int: "a whole number", list: "a list of codes"}
 def _settings(table: object, path: Path) -> Settings:
     _demand(isinstance(table, Mapping), path, "a target", table, "an input shape or a table")
     assert isinstance(table, Mapping)
-    told = {}
+    told: dict[str, Any] = {}
     for key, value in table.items():
         name = key.replace("-", "_")
         if name not in TYPES:

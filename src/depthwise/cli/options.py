@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from depthwise.errors import SizeError
+from depthwise.errors import SizeError, TargetError
+from depthwise.layers.ops import format_shape
+
+if TYPE_CHECKING:
+    from depthwise.training.neural_net import NeuralNet
 
 InputShape = Annotated[
     str | None, typer.Option("--input", metavar="CxHxW", help="Shape of one image: channels, height, width.")
@@ -44,6 +48,15 @@ def read_size(text: str | None) -> int | tuple[int, int] | None:
     if len(sides) > 2:
         raise SizeError(f"{text!r} is no size. Write height and width as 28x32, or one number for both.")
     return sides[0], sides[1]
+
+
+def picture_shape(net: NeuralNet) -> tuple[int, int, int]:
+    """Channels, height and width of the pictures that a network reads."""
+    if len(net.input_shape_) != 3:
+        features = format_shape(net.input_shape_)
+        raise TargetError(f"the network reads rows of {features} values, not pictures. Call its predict from Python.")
+    channels, height, width = net.input_shape_
+    return channels, height, width
 
 
 def use_color() -> bool:

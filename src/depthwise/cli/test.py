@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from depthwise.cli.options import AsJson, print_json
+from depthwise.cli.options import AsJson, picture_shape, print_json
 
 
 def test(
@@ -21,16 +21,19 @@ def test(
     from depthwise.training import load
 
     net = load(network)
-    size = tuple(net.graph_.input_shape[1:])
+    _, height, width = picture_shape(net)
     try:
-        images = load_images(data, size=size, split="test")
+        images = load_images(data, size=(height, width), split="test")
     except UnsplitError:
-        images = load_images(data, size=size)
+        images = load_images(data, size=(height, width))
     for problem in images.problems:
         typer.echo(f"note: {problem}", err=True)
     loss, correct = net.evaluate(images.X, images.y)
     count = len(images.y)
     if as_json:
-        print_json({"loss": loss, "correct": correct, "total": count, "accuracy": correct / count})
+        share = None if correct is None else correct / count
+        print_json({"loss": loss, "correct": correct, "total": count, "accuracy": share})
+    elif correct is None:
+        print(f"Test set: Average loss: {loss:.4f} of {count} images")
     else:
         print(f"Test set: Average loss: {loss:.4f}, Accuracy: {correct}/{count} ({100 * correct / count:.2f}%)")

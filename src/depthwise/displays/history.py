@@ -32,6 +32,8 @@ class HistoryDisplay(Display):
 
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the curves, into ``ax`` if it is given, and return the display."""
+        from matplotlib.ticker import MaxNLocator
+
         ax = self._start(ax, figsize=(7, 4))
         epochs = [record.epoch for record in self.history]
         lines = []
@@ -41,7 +43,7 @@ class HistoryDisplay(Display):
                 style = "-" if name == "train_loss" else "--"
                 lines += ax.plot(epochs, values, style, color=color, label=name.replace("_", " "))
         ax.set(xlabel="epoch", ylabel="loss")
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         accuracy = [record.valid_accuracy for record in self.history]
         if None not in accuracy:
             beside = ax.twinx()

@@ -170,9 +170,7 @@ class SeparableConv2D(Convolution):
 
     def lower(self) -> Lowered:
         size = both_axes(self.kernel_size)
-        depthwise = Conv(
-            out_channels=None, multiplier=1, groups=None, kernel_size=size, bias=False, **self._window()
-        )
+        depthwise = Conv(out_channels=None, multiplier=1, groups=None, kernel_size=size, bias=False, **self._window())
         pointwise = Conv(
             out_channels=self.out_channels,
             kernel_size=(1, 1),

@@ -26,7 +26,8 @@ NO_ACTIVATION = ("linear", "identity", "none")
 FOREIGN_ARGUMENTS = {
     "filters": "out_channels", "num_filters": "out_channels", "filter_size": "kernel_size", "pool_size": "kernel_size",
     "ds": "kernel_size", "strides": "stride", "pad": "padding", "nonlinearity": "activation", "num_units": "units",
-    "rate": "p", "dilation_rate": "dilation", "depth_multiplier": "multiplier", "use_bias": "bias", "incoming": "inputs",
+    "rate": "p", "dilation_rate": "dilation", "depth_multiplier": "multiplier", "use_bias": "bias",
+    "incoming": "inputs",
     "incomings": "inputs", "alpha": "negative_slope", "size": "scale",
 }  # fmt: skip
 """What Keras, Lasagne and netz call our arguments."""
@@ -84,7 +85,7 @@ class Layer:
 
     @property
     def branches(self) -> tuple[tuple[str, tuple[Layer, ...]], ...]:
-        """Ways through the layer that are lists themselves, with what they add to its name; an empty way is identity."""
+        """Ways through the layer that are lists, with what they add to its name; an empty way is the identity."""
         return ()
 
     @classmethod
@@ -129,7 +130,7 @@ class Layer:
         value = getattr(self, argument)
         sides = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
         numbers = [whole(side) for side in sides]
-        ok = len(numbers) == 2 and all(number is not None and number >= least for number in numbers)  # noqa: PLR2004
+        ok = len(numbers) == 2 and all(number is not None and number >= least for number in numbers)
         self.check(argument, ok, f"must be a whole number of {least} or more, or two of them as (height, width)")
         self.set(argument, numbers[0] if numbers[0] == numbers[1] else tuple(numbers))
 

@@ -38,8 +38,10 @@ def _as_layer(entry: object, place: int) -> Layer:
         case (type() as kind, dict() as arguments) if issubclass(kind, Layer):
             return kind(**arguments)
         case type() if issubclass(entry, Layer):
-            raise LayerError(f"entry {place} of the layer list is the class {entry.__name__}. Write {entry.__name__}(...).")
-    raise LayerError(f"entry {place} of the layer list is {entry!r}. Write a layer such as Conv2D(32), or a pair of both.")
+            raise LayerError(f"entry {place} of the list is the class {entry.__name__}. Write {entry.__name__}(...).")
+    raise LayerError(
+        f"entry {place} of the list is {entry!r}. Write a layer such as Conv2D(32), or a pair (Conv2D, {{...}})."
+    )
 
 
 def with_input(layers: Iterable[object]) -> tuple[Layer, ...]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from depthwise.errors import RuleError
 from depthwise.mending.lists import change_layers
-from depthwise.network import is_module, read_target
 from depthwise.rules import Finding, Fix, Remedy
+from depthwise.targets import is_module, read_target
 
 
 def apply(fix: Fix | Remedy | Finding | None, target: Any, input_shape: Iterable[int] | None = None) -> Any:

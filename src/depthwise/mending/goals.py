@@ -69,14 +69,15 @@ def mend(
 
 def _ranked(finding: Finding, goal: Goal) -> list[Remedy]:
     """Remedies with a fix: those that keep all filters first, or those that leave least work."""
-    fixable = [remedy for remedy in finding.remedies if remedy.fix is not None and remedy.trial is not None]
+    fixable = [remedy for remedy in finding.remedies if remedy.fix is not None]
     if goal == "deeper":
         return sorted(fixable, key=_filters_lost)
     return sorted(fixable, key=lambda remedy: remedy.trial.after.macs if remedy.trial else 0)
 
 
 def _filters_lost(remedy: Remedy) -> int:
-    assert remedy.fix is not None and remedy.trial is not None
+    if remedy.fix is None or remedy.trial is None:  # of a network that did not fit, nothing was measured
+        return 0
     ops = {node.name: node.op for node in remedy.trial.before.graph.nodes}
     return sum(isinstance(edit, Remove) and isinstance(ops.get(edit.node), Conv) for edit in remedy.fix.edits)
 

@@ -10,8 +10,9 @@ from depthwise.analysis import Analysis, analyze_graph
 from depthwise.errors import DepthwiseError, SizeError
 from depthwise.graph import Graph
 from depthwise.mending.applying import apply
-from depthwise.network import check, read_graph
+from depthwise.network import check
 from depthwise.rules import Costs, Finding, Findings, Price, Remedy
+from depthwise.targets import read_graph
 
 MOST_STEPS = 60
 """Changes after which a network is given up: each takes a layer out, puts one in, or sets an argument."""

@@ -11,6 +11,7 @@ from depthwise.layers import Conv2D, GlobalAvgPool2D, MaxPool2D, Output
 from depthwise.layers.ops import DoesNotFit, Pool, Window
 from depthwise.rules.facts import Facts
 from depthwise.rules.finding import Finding, Fix, Remedy
+from depthwise.rules.misfits import first_misfit, misfit_text
 from depthwise.rules.rule import Example, rule
 
 MOST_STEPS = 64
@@ -44,22 +45,6 @@ def kernel_exceeds_input(facts: Facts) -> Iterator[Finding]:
     yield kernel_exceeds_input.finding(
         [node.layer], message, remedies=[*remedies, *(told if not any(remedies) else [])]
     )
-
-
-def first_misfit(facts: Facts) -> Node:
-    """The node at which sizes end."""
-    shape = tuple(side or 1 for side in facts.input_shape)
-    for place, node in enumerate(facts.graph.nodes):
-        try:
-            replace(facts.graph, nodes=facts.graph.nodes[: place + 1]).at(shape)
-        except SizeError:
-            return node
-    raise AssertionError("a network without a misfit has no first one")
-
-
-def misfit_text(facts: Facts) -> str:
-    """What the misfit is, without its place and full stop."""
-    return str(facts.misfit).removeprefix(f"layer {first_misfit(facts).layer!r}: ").rstrip(".")
 
 
 def _pad(facts: Facts) -> Remedy | None:

@@ -8,7 +8,7 @@ from depthwise.layers import Add, Conv2D, GlobalAvgPool2D, MaxPool2D, Output
 from depthwise.layers.ops import DoesNotFit
 from depthwise.rules.facts import Facts
 from depthwise.rules.finding import Finding
-from depthwise.rules.kernel_exceeds_input import first_misfit, misfit_text
+from depthwise.rules.misfits import first_misfit, misfit_text
 from depthwise.rules.rule import Example, rule
 
 

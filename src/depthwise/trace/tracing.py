@@ -53,7 +53,7 @@ def trace_module(module: nn.Module, input_shape: Iterable[int] | None = None, in
     --------
     >>> net = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(5408, 10))
     >>> [(node.name, node.kind) for node in trace_module(net, (1, 28, 28)).nodes]
-    [('input0', 'input'), ('0', 'conv2d'), ('1', 'relu'), ('3.flatten', 'flatten'), ('3', 'dense')]
+    [('input0', 'input'), ('0', 'conv2d'), ('1', 'relu'), ('2', 'flatten'), ('3', 'dense')]
     """
     shapes, examples = _given(module, input_shape, inputs)
     module = _unwrapped(module)

@@ -1,0 +1,25 @@
+"""Where and why a network does not fit to its images."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from depthwise.errors import SizeError
+from depthwise.graph import Node
+from depthwise.rules.facts import Facts
+
+
+def first_misfit(facts: Facts) -> Node:
+    """The node at which sizes end."""
+    shape = tuple(side or 1 for side in facts.input_shape)
+    for place, node in enumerate(facts.graph.nodes):
+        try:
+            replace(facts.graph, nodes=facts.graph.nodes[: place + 1]).at(shape)
+        except SizeError:
+            return node
+    raise AssertionError("a network without a misfit has no first one")
+
+
+def misfit_text(facts: Facts) -> str:
+    """What the misfit is, without its place and full stop."""
+    return str(facts.misfit).removeprefix(f"layer {first_misfit(facts).layer!r}: ").rstrip(".")

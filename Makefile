@@ -4,7 +4,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --ed
 # The variable, unlike the option, holds for the build back end too.
 export PIP_CONSTRAINT := constraints.txt
 
-.PHONY: help demo test check format slow docs bench clean
+.PHONY: help demo test check format slow explore docs bench clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
@@ -27,6 +27,9 @@ format: .venv/dev  ## mend what ruff can mend
 
 slow: .venv/dev  ## the tests that take minutes
 	$(BIN)/pytest -m slow
+
+explore: .venv/dev  ## the property tests on examples that nobody has seen
+	HYPOTHESIS_PROFILE=explore $(BIN)/pytest -n 2 -m "not slow"
 
 docs: .venv/plain  ## the generated pages of docs/
 	$(BIN)/python docs/generate.py

@@ -13,9 +13,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # Before torch or numpy starts its threads: two workers of many threads each are slower than two of one.
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
-# On a loaded machine a deadline measures the neighbors.
-settings.register_profile("house", deadline=None)
-settings.load_profile("house")
+# On a loaded machine a deadline measures the neighbors.  The examples of `make test` are the same each time, so that a
+# change is judged by what it changes; `make explore` draws new ones.
+settings.register_profile("house", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, max_examples=500, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

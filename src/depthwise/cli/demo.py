@@ -9,8 +9,8 @@ import typer
 
 from depthwise.cli.options import AsJson, Seed, print_json, use_color
 
-LAYERS = "[32C3ps]*2-MP2-[64C3ps]*2-MP2-D0.25-64N-D0.5-N"
-"""A network for images of 8 x 8: two stages of two convolutions, then one dense layer."""
+LAYERS = "[32C3ps]*2-64C3s2ps-D0.25-64N-D0.5-N"
+"""A network for images of 8 x 8: deeper ones would look beyond the border, as `depthwise check` tells."""
 
 
 def demo(
@@ -24,14 +24,16 @@ def demo(
 
     from depthwise.data import load_images
     from depthwise.displays import HistoryDisplay, WeightsDisplay
-    from depthwise.network import analyze
+    from depthwise.network import analyze, check
     from depthwise.training import NeuralNetClassifier, check_writable
 
     pictures = {"history": output / "history.png", "weights": output / "weights.png"}
     check_writable(pictures["history"])
     digits = load_images("digits")
     if not as_json:
-        print(f"{digits}\n\n{analyze(LAYERS, digits.X.shape[1:], n_outputs=10).text(color=use_color())}\n")
+        shape = digits.input_shape
+        print(f"{digits}\n\n{analyze(LAYERS, shape, n_outputs=10).text(color=use_color())}\n")
+        print(f"{check(LAYERS, shape, n_outputs=10)}\n")
     parts = train_test_split(digits.X, digits.y, test_size=0.25, random_state=seed, stratify=digits.y)
     X_train, X_test, y_train, y_test = parts
     net = NeuralNetClassifier(LAYERS, max_epochs=epochs, random_state=seed, verbose=0 if as_json else 1)

@@ -18,10 +18,19 @@ ROOMS = {
     "notation": ("read_layers", "write_layers"),
     "analysis": ("Analysis",),
     "rules": ("Findings",),
+    "designer": ("Budget", "DesignSet", "design"),
     "network": ("analyze", "check", "compare", "effective_field", "verify"),
     "mending": ("Mended", "apply", "mend"),
     "data": ("ImageSet", "load_images"),
     "training": ("NeuralNetClassifier", "NeuralNetRegressor", "PrintLayerInfo", "load"),
+    "inspection": ("ConfusedPairs", "find_exciting", "find_top_losses", "find_unit_field", "measure_statistics"),
+    "displays": (
+        "ActivationsDisplay", "ArchitectureDisplay", "BatchDisplay", "CamDisplay", "CapacityCoverageDisplay",
+        "HealthDisplay", "HistoryDisplay", "ImagesDisplay", "OcclusionDisplay", "ReceptiveFieldDisplay",
+        "SaliencyDisplay", "TopLossesDisplay", "WeightsDisplay", "draw_to_file", "draw_to_notebook",
+        "plot_conv_activity", "plot_conv_weights", "plot_loss", "plot_occlusion", "plot_saliency",
+    ),
+    "pages": ("Report", "report"),
 }  # fmt: skip
 """Where each public name lives."""
 

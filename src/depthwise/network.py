@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from depthwise.analysis import Analysis, Comparison, analyze_graph
 from depthwise.errors import SizeError
 from depthwise.rules import Findings, check_graph, check_misfit
-from depthwise.targets import is_estimator, is_module, open_module, open_target, read_graph, size_graph
+from depthwise.targets import fitted_shape, is_estimator, is_module, open_module, open_target, read_graph, size_graph
 
 if TYPE_CHECKING:
     from depthwise.inspection import EffectiveField
@@ -146,9 +146,9 @@ def check(
     1 finding: 1 warning. [*] can be applied: 1 safe fix.
     """
     target = open_target(target)
-    if input_shape is None and is_estimator(target) and hasattr(target, "graph_"):
-        input_shape = target.graph_.input_shape
-    network = getattr(target, "layers", None) if is_estimator(target) else target
+    network = target
+    if is_estimator(target):
+        network, input_shape = getattr(target, "layers", None), fitted_shape(target, input_shape)
     module: Any = network if is_module(network) else None
     try:
         graph = read_graph(target, input_shape, n_outputs, inputs)

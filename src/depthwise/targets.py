@@ -52,7 +52,7 @@ def read_graph(
     if is_estimator(target):
         fitted = getattr(target, "graph_", None)
         width = n_outputs if n_outputs is not None or fitted is None else fitted.output_shape[0]
-        return read_graph(target.layers, input_shape, width, inputs)  # type: ignore[attr-defined]
+        return read_graph(target.layers, fitted_shape(target, input_shape), width, inputs)  # type: ignore[attr-defined]
     if is_module(target):
         from depthwise.trace import trace_module
 
@@ -72,9 +72,7 @@ def open_module(
         fitted = getattr(target, "module_", None)
         if fitted is None:
             return open_module(target.layers, input_shape, n_outputs)  # type: ignore[attr-defined]
-        if input_shape is None and target.graph_ is not None:  # type: ignore[attr-defined]
-            input_shape = target.graph_.input_shape  # type: ignore[attr-defined]
-        target = fitted
+        input_shape, target = fitted_shape(target, input_shape), fitted
     if not is_module(target):
         from depthwise.modules import build
 
@@ -83,8 +81,15 @@ def open_module(
             graph = read_graph(target, input_shape, 1).at(input_shape)
         return build(graph), tuple(side or 0 for side in graph.input_shape)
     if input_shape is None:
-        raise TargetError("the shape of the images is not known. Give input_shape=(channels, height, width).")
+        raise TargetError(
+            "the shape of the images is not known. Give input_shape=(channels, height, width), or --input CxHxW."
+        )
     return target, tuple(input_shape)  # type: ignore[return-value]
+
+
+def fitted_shape(estimator: object, input_shape: Iterable[int] | None) -> Iterable[int] | None:
+    """The shape that is given, else the one that an estimator was fitted with."""
+    return getattr(estimator, "input_shape_", None) if input_shape is None else input_shape
 
 
 def open_target(target: object) -> object:
@@ -122,7 +127,7 @@ def read_target(target: object) -> Iterable[object]:
 def _estimator_graph(estimator: object, input_shape: Iterable[int] | None, n_outputs: int | None) -> SizedGraph:
     fitted = getattr(estimator, "graph_", None)
     if fitted is None:
-        return size_graph(estimator.layers, input_shape, n_outputs)  # type: ignore[attr-defined]
+        return size_graph(estimator.layers, fitted_shape(estimator, input_shape), n_outputs)  # type: ignore[attr-defined]
     if input_shape is None or tuple(input_shape) == fitted.input_shape:
         return fitted
     return Graph(tuple(sized.node for sized in fitted.nodes)).at(input_shape)
@@ -169,7 +174,7 @@ def _import(place: str, is_file: bool) -> ModuleType:
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:  # a script may end itself
         raise TargetError(
             f"{place} cannot be imported: {type(problem).__name__}: {problem}. Run it with python to see where."
         ) from problem
@@ -202,4 +207,9 @@ def _called(target: object, text: str) -> object:
             f"{text} needs arguments: {', '.join(needed)}. Name a function or an object that needs none, "
             f"such as: net = {text.rpartition(':')[2]}(...)."
         )
-    return target()
+    try:
+        return target()
+    except Exception as problem:
+        raise TargetError(
+            f"{text} cannot be made: {type(problem).__name__}: {problem}. Run it with python to see where."
+        ) from problem

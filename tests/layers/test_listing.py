@@ -51,8 +51,8 @@ def test_an_own_name_leaves_the_places_of_the_others():
     [
         ([], "a layer list is empty. Give at least one layer, such as Dense(64)."),
         (Conv2D(8), "a layer list must be a list of layers, not Conv2D(8). Write [Conv2D(8)]."),
-        ("32C3", "a layer list must be a list of layers, not '32C3'. Write ['32C3']."),
-        (3, "a layer list must be a list of layers, not 3. Write [3]."),
+        ("32C3", "a layer list must be a list of layers, not '32C3'. Write [Conv2D(32), Output()]."),
+        (3, "a layer list must be a list of layers, not 3. Write [Conv2D(32), Output()]."),
         (
             [Conv2D(8), Conv2D],
             "entry 1 of the list is the class Conv2D. Write Conv2D(...).",

@@ -6,14 +6,19 @@ Exit status: 0 fine, 1 the network or the data has a problem, 2 wrong use.
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
+from depthwise import __version__
 from depthwise.cli.analyze import analyze
 from depthwise.cli.check import check
 from depthwise.cli.demo import demo
+from depthwise.cli.design import design
 from depthwise.cli.explain import explain
+from depthwise.cli.look import look
 from depthwise.cli.predict import predict
+from depthwise.cli.report import report
 from depthwise.cli.rules import rules
 from depthwise.cli.system import system
 from depthwise.cli.test import test
@@ -32,7 +37,18 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for verb in (demo, analyze, check, explain, rules, train, test, predict, system):
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+) -> None:
+    if version:
+        print(f"depthwise {__version__}")
+        raise typer.Exit
+
+
+for verb in (demo, analyze, check, explain, rules, design, train, test, report, look, predict, system):
     app.command()(verb)
 
 
@@ -42,7 +58,7 @@ def main() -> None:
         app()
     except DepthwiseError as error:
         print(f"depthwise: {error}", file=sys.stderr)
-        sys.exit(WRONG_USE)
-    except BrokenPipeError:  # `depthwise analyze ... | head` has read enough
-        sys.stderr.close()
-        sys.exit(0)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"depthwise: {place}{error.strerror or error}. Check the path and its permissions.", file=sys.stderr)
+    sys.exit(WRONG_USE)

@@ -10,7 +10,10 @@ from depthwise.cli.options import AsJson, Classes, InputShape, print_json, read_
 
 
 def analyze(
-    target: Annotated[str, typer.Argument(help="A notation (32C3-MP2-10N), a TOML file or a saved network.")],
+    target: Annotated[
+        str,
+        typer.Argument(help="A notation (32C3-MP2-10N), a TOML or saved file, mynet.py:Net or package.module:name."),
+    ],
     input_shape: InputShape = None,
     classes: Classes = None,
     verbosity: Annotated[

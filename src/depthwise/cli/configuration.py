@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -89,15 +90,24 @@ def read_configuration(folder: Path) -> Configuration:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:
         raise RuleError(f"{path} cannot be read: {problem}. Mend it, or run the command elsewhere.") from None
-    table = content.get("tool", {}).get("depthwise", {})
+    tools = content.get("tool", {})
+    _demand(isinstance(tools, dict), path, "tool", tools, "a table")
+    table = tools.get("depthwise", {})
     _demand(isinstance(table, dict), path, "[tool.depthwise]", table, "a table")
     targets = table.pop("targets", {})
     _demand(isinstance(targets, dict), path, "targets", targets, 'a table such as "mynet.py:Net" = "3x224x224"')
     own = [
-        (target, _settings({"input": each} if isinstance(each, str) else each, path))
+        (_from_here(target, path.parent), _settings({"input": each} if isinstance(each, str) else each, path))
         for target, each in targets.items()
     ]
     return Configuration(_settings(table, path), tuple(own))
+
+
+def _from_here(target: str, folder: Path) -> str:
+    """A target that is a file, which the configuration names from its own folder."""
+    file, colon, name = target.rpartition(":") if ".py:" in target else (target, "", "")
+    place = folder / file
+    return f"{os.path.relpath(place)}{colon}{name}" if place.is_file() else target
 
 
 TYPES = {"input": str, "classes": int, "loss": str, "batch_size": int, "profile": str, "select": list, "ignore": list}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,7 +29,11 @@ def predict(
 
     net = load(network)
     channels, height, width = picture_shape(net)
-    X, paths = load_pictures(pictures, channels, (height, width))
+    with warnings.catch_warnings(record=True) as skipped:
+        warnings.simplefilter("always")
+        X, paths = load_pictures(pictures, channels, (height, width))
+    for note in skipped:
+        typer.echo(f"note: {note.message}", err=True)
     if isinstance(net, NeuralNetClassifier):
         answers = [_most_probable(net, shares, top) for shares in net.predict_proba(X)]
     else:

@@ -21,11 +21,12 @@ def test(
     from depthwise.training import load
 
     net = load(network)
-    _, height, width = picture_shape(net)
+    channels, height, width = picture_shape(net)
     try:
         images = load_images(data, size=(height, width), split="test")
     except UnsplitError:
         images = load_images(data, size=(height, width))
+    images = images.with_channels(channels)
     for problem in images.problems:
         typer.echo(f"note: {problem}", err=True)
     loss, correct = net.evaluate(images.X, images.y)

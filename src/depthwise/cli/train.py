@@ -28,11 +28,9 @@ def train(
     """Train a network on labeled images and save it as one file."""
     from depthwise.data import load_images
     from depthwise.training import NeuralNetClassifier, check_writable
+    from depthwise.training.parameters import check_parameters
 
     check_writable(output)
-    images = load_images(data, size=read_size(size)).require_classes()
-    for problem in images.problems:
-        typer.echo(f"note: {problem}", err=True)
     net = NeuralNetClassifier(
         layers,
         max_epochs=epochs,
@@ -44,6 +42,11 @@ def train(
         random_state=seed,
         verbose=0 if as_json else verbose,
     )
+    check_parameters(net)  # and the layers, before pictures are read, which takes longer
+    net.get_params()
+    images = load_images(data, size=read_size(size)).require_classes()
+    for problem in images.problems:
+        typer.echo(f"note: {problem}", err=True)
     net.fit(images.X, images.y)
     net.save(output)
     if as_json:

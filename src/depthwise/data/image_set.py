@@ -1,6 +1,6 @@
 """`ImageSet`: images, labels, and what was skipped on the way."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depthwise.errors import DataError
+
+GREY = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in grey.  ITU-R BT.601."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -99,6 +102,33 @@ class ImageSet:
                 have = f"{len(self)} images of {len(self.classes)} classes"
             raise DataError(f"{self.source}: {have}, but training needs {minimum}. Add images of another.")
         return self
+
+    def with_channels(self, channels: int) -> "ImageSet":
+        """The same pictures in grey (1 channel) or in color (3), by the rule of `load_pictures`.
+
+        Raises
+        ------
+        DataError
+            It cannot be told how to get from one number of channels to the other.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> color = ImageSet(X=np.full((1, 3, 2, 2), 9, np.uint8), y=np.array([0]), source="nines")
+        >>> color.with_channels(1).X.tolist()
+        [[[[9, 9], [9, 9]]]]
+        """
+        have = self.X.shape[1]
+        if have == channels:
+            return self
+        if (have, channels) == (3, 1):
+            grey = np.tensordot(self.X, GREY, axes=(1, 0))[:, None]
+            return replace(self, X=np.rint(grey).astype(np.uint8))
+        if (have, channels) == (1, 3):
+            return replace(self, X=np.repeat(self.X, 3, axis=1))
+        raise DataError(
+            f"{self.source}: images of {have} channels cannot be made ones of {channels}. Convert them first."
+        )
 
     def __len__(self) -> int:
         return len(self.X)

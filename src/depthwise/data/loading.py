@@ -66,14 +66,14 @@ def load_images(path: str | PathLike[str], size: Size | None = None, split: str 
     (1797, 1, 16, 12)
     """
     place = path if digits.recognizes(path) else Path(path).expanduser()
-    for form in FORMS:
-        if form.recognizes(place):
-            try:
+    try:
+        for form in FORMS:
+            if form.recognizes(place):
                 return form.read(place, size, split)
-            except OSError as error:
-                reason = error.strerror or error
-                raise DataError(f"{path}: cannot be read ({reason}). Check its permissions.") from error
-    raise DataError(f"{path}: {_what_else(Path(place))}")
+        raise DataError(f"{path}: {_what_else(Path(place))}")
+    except OSError as error:
+        reason = error.strerror or error
+        raise DataError(f"{path}: cannot be read ({reason}). Check its permissions.") from error
 
 
 def _what_else(path: Path) -> str:

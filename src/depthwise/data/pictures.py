@@ -75,9 +75,15 @@ def load_pictures(
     given = [Path(p).expanduser() for p in ([paths] if isinstance(paths, str | PathLike) else paths)]
     files: list[Path] = []
     for path in given:
-        if not path.exists():
-            raise DataError(f"{path}: no such file or folder. Give a picture or a folder of pictures.")
-        files += sorted(p for p in path.iterdir() if is_picture(p.name) and p.is_file()) if path.is_dir() else [path]
+        try:
+            if not path.exists():
+                raise DataError(f"{path}: no such file or folder. Give a picture or a folder of pictures.")
+            inside = (
+                sorted(p for p in path.iterdir() if is_picture(p.name) and p.is_file()) if path.is_dir() else [path]
+            )
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read ({error.strerror}). Check its permissions.") from error
+        files += inside
     where = str(given[0]) if len(given) == 1 else f"{len(given)} paths"
     if not files:
         raise DataError(f"{where}: no pictures here. Give a picture or a folder of pictures.")

@@ -24,7 +24,8 @@ def as_layers(layers: Iterable[object]) -> tuple[Layer, ...]:
     (Conv2D(8), Dense(10))
     """
     if isinstance(layers, (str, bytes, Layer)) or not isinstance(layers, Iterable):
-        raise LayerError(f"a layer list must be a list of layers, not {layers!r}. Write [{layers!r}].")
+        example = f"[{layers!r}]" if isinstance(layers, Layer) else "[Conv2D(32), Output()]"
+        raise LayerError(f"a layer list must be a list of layers, not {layers!r}. Write {example}.")
     read = tuple(_as_layer(entry, place) for place, entry in enumerate(layers))
     if not read:
         raise LayerError("a layer list is empty. Give at least one layer, such as Dense(64).")

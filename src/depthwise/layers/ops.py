@@ -69,7 +69,9 @@ class Input(Op):
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         if self.shape is None:
-            raise SizeError("the shape of the images is not known. Give input_shape=(channels, height, width).")
+            raise SizeError(
+                "the shape of the images is not known. Give input_shape=(channels, height, width), or --input CxHxW."
+            )
         return self.shape
 
 

@@ -11,8 +11,22 @@ import os
 import sys
 
 import depthwise as dw
-from depthwise import Conv2D, Dense, Dropout, Input, MaxPool2D, NeuralNetClassifier, Output, PrintLayerInfo
-from depthwise.displays import HistoryDisplay, WeightsDisplay
+from depthwise import (
+    Conv2D,
+    Dense,
+    Dropout,
+    ImagesDisplay,
+    Input,
+    MaxPool2D,
+    NeuralNetClassifier,
+    Output,
+    PrintLayerInfo,
+    plot_conv_activity,
+    plot_conv_weights,
+    plot_loss,
+    plot_occlusion,
+    plot_saliency,
+)
 
 # cell 001:9
 layers0 = [
@@ -54,7 +68,8 @@ def main(quick: bool = False, path: str | None = None) -> None:
     X, y = read_mnist(path)
     if quick:
         X, y = X[:512], y[:512]
-    # cell 001:8 a labeled grid of samples: comes with the issue "Look inside"
+    # cell 001:8
+    ImagesDisplay(X[:24], y[:24]).save("mnist-samples.png")
 
     # cell 001:10
     net0 = NeuralNetClassifier(
@@ -71,13 +86,18 @@ def main(quick: bool = False, path: str | None = None) -> None:
     net0.fit(X, y)
 
     # cell 001:12, 001:14
-    HistoryDisplay.from_estimator(net0).save("mnist-history.png")
+    plot_loss(net0).save("mnist-history.png")
     # cell 001:15
-    WeightsDisplay.from_estimator(net0, "conv2d1").save("mnist-weights.png")
+    plot_conv_weights(net0.layers_[1], figsize=(4, 4)).save("mnist-weights.png")
     # cell 001:13 a drawing of the architecture: comes with the issue "Look inside"
-    # cell 001:16, 001:17 activations of a layer: comes with the issue "Look inside"
-    # cell 001:18 occlusion: comes with the issue "Look inside"
-    # cell 001:19 saliency: comes with the issue "Look inside"
+    # cell 001:16
+    x = X[:1]
+    # cell 001:17
+    plot_conv_activity(net0.layers_[1], x).save("mnist-activity.png")
+    # cell 001:18: a square of 7 pixels around every pixel, filled with the training images' mean
+    plot_occlusion(net0, X[:5], y[:5]).save("mnist-occlusion.png")
+    # cell 001:19
+    plot_saliency(net0, X[:5]).save("mnist-saliency.png")
 
     compare_architectures()
 

@@ -11,8 +11,16 @@ import os
 import sys
 
 import depthwise as dw
-from depthwise import Conv2D, Flatten, Input, MaxPool2D, NeuralNetClassifier
-from depthwise.displays import WeightsDisplay
+from depthwise import (
+    ActivationsDisplay,
+    Conv2D,
+    Flatten,
+    ImagesDisplay,
+    Input,
+    MaxPool2D,
+    NeuralNetClassifier,
+    WeightsDisplay,
+)
 from depthwise.inspection import read_weights
 
 # cell 003:11; its last ReLU is left out: on the scores of the classes it would cut off half of what they can say
@@ -40,7 +48,13 @@ def main(quick: bool = False, path: str | None = None) -> None:
     print(f"\n{len(train)} training images, {len(test)} test images")
     # cell 003:8, 003:9
     print(f"one batch: {train.X[:128].shape}")
-    # cell 003:10 pictures of samples: comes with the issue "Look inside"
+    # cell 003:10
+    ImagesDisplay(train.X[:24], train.y[:24]).save("samples.png")
+
+    def draw(net: NeuralNetClassifier, record: object) -> None:
+        """After each epoch, pictures of the kernels and of what the first layer makes of a digit."""
+        WeightsDisplay.from_estimator(net).save(f"kernels-{record.epoch}.png")
+        ActivationsDisplay.from_estimator(net, test.X[:1]).save(f"activations-{record.epoch}.png")
 
     net = NeuralNetClassifier(
         "8C3-MP2-16C3-MP2-10C3-MP2-N" if quick else layers,
@@ -49,6 +63,7 @@ def main(quick: bool = False, path: str | None = None) -> None:
         learning_rate=0.01,
         momentum=0.9,
         validation=0,
+        callbacks=[draw],
         random_state=1,
     )
     count = 512 if quick else len(train)
@@ -62,7 +77,6 @@ def main(quick: bool = False, path: str | None = None) -> None:
     WeightsDisplay.from_estimator(net).save("kernels.png")
     loss, correct = net.evaluate(test.X[:count], test.y[:count])
     print(f"Test set: Average loss: {loss:.4f}, Accuracy: {correct}/{len(test.y[:count])}")
-    # cell 003:16 weights and activations after each epoch: comes with the issue "Look inside"
 
 
 if __name__ == "__main__":

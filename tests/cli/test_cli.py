@@ -33,9 +33,10 @@ def test_analyze_prints_the_modern_table(run):
     assert (status, err) == (0, "")
     head, _, _, first, *_ = out.splitlines()
     assert head.split() == [
-        "layer", "input", "kernel", "output", "params", "MACs", "memory", "filter", "field", "capacity", "coverage",
+        "layer", "input", "kernel", "output", "params", "MACs", "memory", "filter", "reach", "field", "capacity",
+        "coverage",
     ]  # fmt: skip
-    assert " ".join(first.split()) == "conv2d1 1x28x28 (3x3x1)x32 32x26x26 320 195 k 84.5 KiB 3 3 100.0 % 10.7 %"
+    assert " ".join(first.split()) == "conv2d1 1x28x28 (3x3x1)x32 32x26x26 320 195 k 84.5 KiB 3 3 3 100.0 % 10.7 %"
 
 
 def test_analyze_in_every_form(run):
@@ -104,3 +105,33 @@ def test_demo_reaches_its_accuracy_and_writes_its_pictures(run, tmp_path):
     for path in facts["pictures"].values():
         with Image.open(path) as picture:
             assert picture.size[0] > 300
+
+
+def test_the_version_is_told(run):
+    from depthwise import __version__
+
+    assert run("--version") == (0, f"depthwise {__version__}\n", "")
+
+
+def test_what_the_system_refuses_is_one_line(run, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied", "locked/net.toml")
+
+    monkeypatch.setattr("depthwise.network.analyze", refuse)
+    status, out, err = run("analyze", NOTATION, "--input", "1x28x28")
+    assert (status, out) == (2, "")
+    assert err == "depthwise: locked/net.toml: Permission denied. Check the path and its permissions.\n"
+
+
+def test_grey_networks_are_tested_on_color_pictures(run, tmp_path):
+    for name, level in (("dark", 40), ("light", 200)):
+        (tmp_path / "shades" / name).mkdir(parents=True)
+        for place in range(6):
+            Image.fromarray(np.full((8, 8), level + place, np.uint8)).save(tmp_path / "shades" / name / f"{place}.png")
+            (tmp_path / "color" / name).mkdir(parents=True, exist_ok=True)
+            color = Image.fromarray(np.full((8, 8, 3), level + place, np.uint8))
+            color.save(tmp_path / "color" / name / f"{place}.png")
+    net = tmp_path / "net.safetensors"
+    run("train", tmp_path / "shades", "--layers", "2C3-N", "-o", net, "--epochs", 30, "--batch-size", 4, "-v", 0)
+    status, out, _ = run("test", net, tmp_path / "color", "--json")
+    assert status == 0 and json.loads(out)["total"] == 12

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from depthwise.displays.asking import read_module
 from depthwise.displays.display import Display
 from depthwise.inspection import LayerWeights, read_weights
 
@@ -36,9 +37,12 @@ class WeightsDisplay(Display):
         self.weights = weights
 
     @classmethod
-    def from_estimator(cls, net: Any, layer: str | None = None) -> Self:
-        """Read the kernels of a fitted estimator; of its first convolution by default."""
-        return cls(read_weights(net.module_, layer))
+    def from_estimator(cls, net: Any, layer: Any = None) -> Self:
+        """Read the kernels of a fitted estimator or a module; of its first convolution by default.
+
+        ``layer`` is the path of a convolution, or an entry of ``net.layers_``.
+        """
+        return cls(read_weights(read_module(net), getattr(layer, "name", layer)))
 
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the tiles, into ``ax`` if it is given, and return the display."""

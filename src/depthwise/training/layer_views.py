@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import overload
 
@@ -24,11 +24,14 @@ class LayerEntry:
         The record; ``None`` in a network that was given as a module.
     module
         Its submodule, which carries norm and activation as submodules of its own.
+    network
+        The whole network, so that a layer alone is enough to look at what it makes of images.
     """
 
     name: str
     layer: Layer | None
     module: nn.Module | None
+    network: nn.Module | None = field(default=None, repr=False, compare=False)
 
 
 class Layers(Sequence[LayerEntry]):
@@ -71,5 +74,5 @@ def view_layers(layers: Sequence[Layer] | None, module: nn.Module) -> Layers:
     """Layers with their submodules; without records, the module's own children."""
     modules = dict(module.named_modules())
     if layers is None:
-        return Layers(LayerEntry(name, None, child) for name, child in module.named_children())
-    return Layers(LayerEntry(name, layer, modules.get(name)) for name, layer in layer_names(layers))
+        return Layers(LayerEntry(name, None, child, module) for name, child in module.named_children())
+    return Layers(LayerEntry(name, layer, modules.get(name), module) for name, layer in layer_names(layers))

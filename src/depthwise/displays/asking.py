@@ -1,0 +1,132 @@
+"""What a display is asked for -> a module, images and classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from torch import Tensor, nn
+
+from depthwise.errors import DataError, TargetError
+from depthwise.training.inputs import arrange, input_shape_of, read_images
+from depthwise.training.targets import encode_labels
+
+UNBELIEVED = 0.1
+"""Below this probability a map explains a class that the network does not see; a title says so."""
+
+
+def read_module(net: object) -> nn.Module:
+    """The trained network of an estimator, or the module itself.
+
+    Raises
+    ------
+    TargetError
+        The estimator is not trained, or it is neither.
+    """
+    if isinstance(net, nn.Module):
+        return net
+    if isinstance(net, BaseEstimator) and hasattr(net, "layers"):
+        module = getattr(net, "module_", None)
+        if module is None:
+            raise TargetError(f"this {type(net).__name__} is not trained yet. Call fit(X, y) before looking inside.")
+        return module
+    raise TargetError(f"{net!r:.80} is no trained network. Give a fitted estimator or a torch module.")
+
+
+def read_pictures(net: object, X: Any) -> NDArray[Any]:
+    """Images as an array of shape ``(n_images, channels, height, width)``, their values as given.
+
+    Raises
+    ------
+    DataError
+        There are none, or they are not of the size and channels that the network is made for.
+    """
+    read_module(net)
+    array = X.detach().cpu().numpy() if isinstance(X, Tensor) else np.asarray(X)
+    demand_some(array)
+    shape = getattr(net, "input_shape_", None)
+    if shape is None or not isinstance(net, BaseEstimator):
+        return put_channels_first(array)
+    if len(shape) != 3:
+        raise DataError(f"the network is made for rows of {shape[0]} values, but only images can be looked at.")
+    pictures: NDArray[Any] = arrange(read_images(net, array, reset=False), shape).numpy()
+    return pictures
+
+
+def put_channels_first(images: NDArray[Any]) -> NDArray[Any]:
+    """Images in the usual layouts as ``(n_images, channels, height, width)``.
+
+    >>> put_channels_first(np.zeros((5, 8, 6, 3))).shape, put_channels_first(np.zeros((5, 8, 6))).shape
+    ((5, 3, 8, 6), (5, 1, 8, 6))
+    """
+    demand_some(images)
+    if images.ndim not in (3, 4):
+        raise DataError(f"X: has {images.ndim} axes, but images need 3 or 4. Give (n_images, channels, height, width).")
+    usable = images if images.flags.writeable and min(images.strides) >= 0 else images.copy()
+    pictures: NDArray[Any] = arrange(usable, input_shape_of(images, None)).numpy()
+    return pictures
+
+
+def demand_some(images: NDArray[Any]) -> None:
+    """Refuse an empty selection."""
+    if images.ndim == 0 or len(images) == 0:
+        raise DataError("X: holds no images. Select at least one.")
+
+
+def read_classes(net: object, y: Any, n_images: int) -> NDArray[np.int64] | None:
+    """Columns of the output that labels stand for; for a regressor or a module `y` holds the columns themselves.
+
+    Raises
+    ------
+    DataError
+        A label is unknown, or there is not one for each image or one for all.
+    """
+    if y is None:
+        return None
+    labels = np.atleast_1d(y.cpu().numpy() if isinstance(y, Tensor) else np.asarray(y))
+    if labels.ndim != 1 or len(labels) not in (1, n_images):
+        raise DataError(f"y: holds {len(labels)} classes for {n_images} images. Give one for each, or one for all.")
+    labels = np.broadcast_to(labels, n_images)
+    classes = getattr(net, "classes_", None)
+    if classes is None or isinstance(net, nn.Module):
+        return labels  # inspection checks them
+    if labels.dtype.kind != np.asarray(classes).dtype.kind and "U" in (
+        labels.dtype.kind,
+        np.asarray(classes).dtype.kind,
+    ):
+        known = ", ".join(map(repr, np.asarray(classes).tolist()[:5]))
+        raise DataError(
+            f"y: the label {labels.tolist()[0]!r} is none of the {len(classes)} classes of training ({known})."
+        )
+    columns: NDArray[np.int64] = encode_labels(labels, np.asarray(classes)).numpy()
+    return columns
+
+
+def class_names(net: object) -> list[str] | None:
+    """Labels as they are printed, or ``None``."""
+    classes = None if isinstance(net, nn.Module) else getattr(net, "classes_", None)
+    return None if classes is None else [str(label) for label in classes]
+
+
+def title_classes(targets: NDArray[np.int64], outputs: NDArray[np.float32], names: list[str] | None) -> list[str]:
+    """A line an image: the explained class, its probability, and whether the network predicts something else."""
+    if outputs.shape[1] == 1:
+        return [f"output {value:.3g}" for value in outputs[:, 0]]
+    powers = np.exp(outputs - outputs.max(1, keepdims=True))
+    shares = powers / powers.sum(1, keepdims=True)
+    lines = []
+    for target, row in zip(targets, shares, strict=True):
+        best = int(row.argmax())
+        line = f"{_name(names, target)}: p = {row[target]:.2f}"
+        if best != target:
+            line += f"\npredicted {_name(names, best)}: p = {row[best]:.2f}"
+        if row[target] < UNBELIEVED:
+            line += "\nnot seen by the network"
+        lines.append(line)
+    return lines
+
+
+def _name(names: list[str] | None, target: int) -> str:
+    return f"class {target}" if names is None else names[target]

@@ -1,0 +1,112 @@
+"""What the network really sees."""
+
+from __future__ import annotations
+
+from math import ceil, sqrt
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from depthwise.displays.asking import read_module, read_pictures
+from depthwise.displays.display import Display
+from depthwise.displays.explaining import TITLE_SIZE
+from depthwise.displays.pictures import COLOR, draw_picture, make_grid, to_pictures, value_range
+from depthwise.errors import DataError
+from depthwise.inspection.asking import to_tensor
+from depthwise.modules import Network
+from depthwise.training.targets import check_lengths
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class BatchDisplay(Display):
+    """A batch as the first layer gets it, standardized, with labels; all images on one scale.
+
+    Parameters
+    ----------
+    values
+        Shape ``(n_images, channels, height, width)``.
+    labels
+        One for each image.
+    standardized
+        Whether values are standard deviations from the mean of the training images.
+
+    Attributes
+    ----------
+    images_ : list of matplotlib.image.AxesImage
+        What was drawn, after :meth:`plot`.
+
+    Raises
+    ------
+    DataError
+        There is not one label for each image.
+
+    Examples
+    --------
+    >>> display = BatchDisplay(np.linspace(-1, 2, 8, dtype=np.float32).reshape(2, 1, 2, 2), ["cat", "dog"]).plot()
+    >>> len(display.images_), display.images_[0].get_clim()
+    (2, (-1.0, 2.0))
+    """
+
+    def __init__(
+        self, values: NDArray[np.float32], labels: ArrayLike | None = None, *, standardized: bool = True
+    ) -> None:
+        self.values = values
+        self.labels = None if labels is None else [str(label) for label in np.asarray(labels).tolist()]
+        self.standardized = standardized
+        if self.labels is not None:
+            check_lengths(values, self.labels)
+
+    @classmethod
+    def from_estimator(cls, net: Any, X: Any, y: Any = None, n_images: int = 16) -> Self:
+        """Standardize the first images as a fitted estimator does; a module gets the values as they are.
+
+        Parameters
+        ----------
+        net
+            A fitted estimator, or a ``torch.nn.Module``.
+        X, y
+            Images, and their labels.
+        n_images
+            How many to show, at most.
+        """
+        if n_images < 1:
+            raise DataError(f"n_images is {n_images} but must be 1 or more.")
+        module, images = read_module(net), read_pictures(net, X)
+        if y is not None:
+            check_lengths(images, y)
+        tensor = to_tensor(module, images[:n_images])
+        if isinstance(module, Network):
+            with torch.no_grad():
+                tensor = module.input(tensor)
+        values = tensor.float().cpu().numpy().copy()
+        labels = None if y is None else np.asarray(y)[:n_images]
+        return cls(values, labels, standardized=isinstance(module, Network))
+
+    def plot(self, ax: Axes | None = None) -> Self:
+        """Draw the batch, into ``ax`` if it is given, and return the display."""
+        pictures = to_pictures(self.values)
+        columns = ceil(sqrt(len(pictures)))
+        self.figure_, axes = make_grid(ax, ceil(len(pictures) / columns), columns, self.values.shape[2:])
+        self.axes_ = list(axes.ravel())
+        self.images_ = []
+        for place, panel in enumerate(self.axes_):
+            if place >= len(pictures):
+                panel.set_axis_off()
+                continue
+            draw_picture(panel, pictures[place], value_range(pictures))
+            self.images_ += panel.get_images()
+            if self.labels is not None:
+                panel.set_title(self.labels[place], fontsize=TITLE_SIZE, parse_math=False)
+        low, high = value_range(self.values)
+        unit = "standard deviations from the mean" if self.standardized else "value"
+        if self.values.shape[1] in COLOR:
+            if ax is None:
+                self.figure_.supxlabel(f"colors from {low:.2g} to {high:.2g}, {unit}", fontsize=TITLE_SIZE)
+        else:
+            bar = axes[:, -1] if ax is None else ax
+            self.figure_.colorbar(self.images_[0], ax=bar, label=unit, shrink=0.8)
+        return self

@@ -1,0 +1,122 @@
+"""Dead units, activations and gradients, layer by layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from depthwise.displays.asking import read_module, read_pictures
+from depthwise.displays.display import Display
+from depthwise.displays.rows import draw_rows, make_panels
+from depthwise.inspection import Statistics, measure_statistics
+from depthwise.training.losses import choose_loss
+from depthwise.training.targets import check_lengths
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+DEAD, WEAK, ALIVE = "#D55E00", "#E69F00", "#0072B2"
+"""Vermillion, orange and blue of Okabe and Ito's palette; nearly dead units are hatched as well."""
+
+
+class HealthDisplay(Display):
+    """Share of dead units, size of the activations, and size of the gradients, by layer.
+
+    Parameters
+    ----------
+    statistics
+        What :func:`depthwise.inspection.measure_statistics` returns.
+
+    Attributes
+    ----------
+    dead_, scale_, gradient_ : array
+        As drawn, a value a layer, after :meth:`plot`: percent of the units, mean absolute output, and root mean square
+        of the gradient; ``nan`` where it does not apply.
+
+    Examples
+    --------
+    >>> import torch
+    >>> net = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.ReLU())
+    >>> with torch.no_grad():
+    ...     net[0].bias[:] = torch.tensor([-9.0, 9.0])
+    >>> HealthDisplay.from_estimator(net, torch.rand(5, 1, 8, 8)).plot().dead_.tolist()
+    [nan, 50.0]
+    """
+
+    def __init__(self, statistics: Statistics) -> None:
+        self.statistics = statistics
+
+    @classmethod
+    def from_estimator(cls, net: Any, X: Any, y: Any = None) -> Self:
+        """Measure a fitted estimator, or a module, on images; with targets `y` gradients as well.
+
+        Parameters
+        ----------
+        net
+            A fitted estimator, or a ``torch.nn.Module``.
+        X
+            Images.
+        y
+            Their labels or targets; for a module places of the classes.
+        """
+        module, images = read_module(net), read_pictures(net, X)
+        targets, loss = y, None
+        if y is not None:
+            check_lengths(images, y)
+            if isinstance(net, BaseEstimator):
+                loss = choose_loss(net.loss, net.losses)
+                targets = net._read_targets(y, reset=False)
+        return cls(measure_statistics(module, images, targets, loss))
+
+    def plot(self, ax: Axes | None = None) -> Self:
+        """Draw a panel for each, into ``ax`` if it is given, and return the display."""
+        layers = self.statistics.layers
+        nothing = np.nan
+        self.dead_ = np.array([nothing if each.dead_share is None else 100 * each.dead_share for each in layers])
+        self.scale_ = np.array([float(each.scale.mean()) for each in layers])
+        self.gradient_ = np.array([nothing if each.gradient is None else each.gradient for each in layers])
+        measured = not np.isnan(self.gradient_).all()
+        self.figure_, self.axes_ = make_panels(ax, [each.layer for each in layers], 2 + measured)
+        self._draw_dead(self.axes_[0])
+        _draw_sizes(self.axes_[1], self.scale_, "mean |output|")
+        if measured:
+            _draw_sizes(self.axes_[2], self.gradient_, "gradient (rms)")
+        self.axes_[0].set_title(f"on {self.statistics.n_images:,} images", fontsize=10, loc="left")
+        return self
+
+    def _draw_dead(self, panel: Axes) -> None:
+        texts = []
+        weak = []
+        for each in self.statistics.layers:
+            dead, nearly = each.dead, each.nearly_dead
+            weak.append(0.0 if nearly is None else 100 * len(nearly) / len(each.active))
+            weaker = f" + {len(nearly)}" if nearly else ""
+            texts.append("not rectified" if dead is None else f"{len(dead)}{weaker} of {len(each.active)}")
+        total = np.where(np.isnan(self.dead_), np.nan, self.dead_ + weak)
+        draw_rows(panel, total, [{"color": WEAK, "hatch": "///"}] * len(texts), texts)
+        draw_rows(panel, np.nan_to_num(self.dead_), [{"color": DEAD}] * len(texts), [""] * len(texts))
+        panel.set_xlim(0, 2 * max(10.0, float(np.nanmax([*total, 0.0]))))
+        panel.set_xlabel("dead + nearly dead (%)")
+
+
+def _draw_sizes(panel: Axes, values: Any, title: str) -> None:
+    """Points on a logarithmic axis; what is zero, which has no place there, is said."""
+    places = np.arange(len(values))
+    shown = np.where(np.nan_to_num(values) > 0, values, np.nan)
+    panel.plot(shown, places, "o-", color=ALIVE, markersize=5, linewidth=1)
+    panel.set_xscale("log")
+    positive = shown[~np.isnan(shown)]
+    if len(positive):
+        panel.set_xlim(positive.min() / 3, positive.max() * 12)  # room for the number behind the largest
+    for place in places[~np.isnan(shown)]:
+        panel.annotate(
+            f"{shown[place]:.2g}", (shown[place], place), (7, 0), textcoords="offset points", va="center", fontsize=8
+        )
+    for place in places[np.isnan(shown)]:
+        panel.annotate(
+            "zero" if values[place] == 0 else "not measured", (0.02, place), xycoords=("axes fraction", "data"),
+            va="center", fontsize=8, color="0.45",
+        )  # fmt: skip
+    panel.set_xlabel(title)

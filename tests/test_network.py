@@ -49,3 +49,27 @@ def test_anything_else_is_refused(target):
 def test_a_missing_shape_says_what_to_give():
     with pytest.raises(GraphError, match="Give input_shape="):
         dw.analyze(LAYERS)
+
+
+def test_an_estimator_around_a_module_is_a_network():
+    import numpy as np
+    from torch import nn
+
+    module = nn.Sequential(*[nn.Conv2d(1, 1, 3, padding=1), nn.ReLU()] * 9, nn.Flatten(), nn.Linear(64, 2))
+    net = dw.NeuralNetClassifier(module, max_epochs=1, validation=None, verbose=0)
+    X, y = np.random.default_rng(0).normal(size=(8, 1, 8, 8)), np.arange(8) % 2
+    net.fit(X, y)
+    assert dw.analyze(net).params == dw.analyze(module, (1, 8, 8)).params == net.analysis_.params
+    assert dw.check(net) == dw.check(module, (1, 8, 8))
+    assert [found.code for found in net.findings_] == [found.code for found in dw.check(net)]
+    assert dw.verify(net).ok
+
+
+def test_a_factory_that_fails_is_told(tmp_path):
+    path = tmp_path / "mynet.py"
+    path.write_text("def bad(size=None):\n    return size + 1\n")
+    with pytest.raises(TargetError, match="bad cannot be made: TypeError"):
+        dw.analyze(f"{path}:bad", SHAPE)
+    path.write_text("import sys\nsys.exit(3)\n")
+    with pytest.raises(TargetError, match="cannot be imported: SystemExit: 3"):
+        dw.analyze(f"{path}:bad", SHAPE)

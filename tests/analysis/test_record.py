@@ -161,17 +161,34 @@ def test_the_modern_table():
         "MACs",
         "memory",
         "filter",
+        "reach",
         "field",
         "capacity",
         "coverage",
     ]
     assert set(rule) == {"-", " "}
     assert re.split(r"\s{2,}", lines[3]) == (
-        ["conv2d3", "32x13x13", "(3x3x32)x64", "64x11x11", "18,496", "2.23 M", "30.2 KiB", "6", "8", "85.7 %", "25.0 %"]
+        [
+            "conv2d3",
+            "32x13x13",
+            "(3x3x32)x64",
+            "64x11x11",
+            "18,496",
+            "2.23 M",
+            "30.2 KiB",
+            "6",
+            "7",
+            "8",
+            "85.7 %",
+            "25.0 %",
+        ]
     )
     assert lines[0].split() == ["input0", "1x28x28", "1x28x28", "3.06", "KiB"]
     assert lines[-3].startswith("122,154 parameters, 477 KiB")
-    assert lines[-1] == "filter and field in pixels of the image; < capacity below 1/6, > coverage above 100 %"
+    assert lines[-1] == (
+        "filter, reach and field in pixels; capacity = filter / reach, < below 1/6; "
+        "coverage = reach / image, > above 100 %"
+    )
 
 
 def test_marks_of_the_modern_table_are_read_without_color():
@@ -187,7 +204,7 @@ def test_marks_of_the_modern_table_are_read_without_color():
 
 def test_height_and_width_are_told_apart_where_they_differ():
     analysis = analysis_of([Conv2D(8, (3, 5))], (1, 20, 40))
-    assert re.search(r"3x5 +3x5 +100.0 % +15.0 % x 12.5 %$", str(analysis), re.MULTILINE)
+    assert re.search(r"3x5 +3x5 +3x5 +100.0 % +15.0 % x 12.5 %$", str(analysis), re.MULTILINE)
     wide = analysis_of([Conv2D(4, (3, 5)), MaxPool2D((1, 2)), Conv2D(4)], (1, 12, 40)).table(3)
     assert wide.splitlines()[-9].split() == (
         ["conv2d3", "4x8x16", "512", "60.00", "66.67", "41.67", "22.50", "3", "6", "5", "9"]

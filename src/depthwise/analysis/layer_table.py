@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from depthwise.analysis.thresholds import MAX_COVERAGE, MIN_CAPACITY
+from depthwise.layers.mixing import Opaque
 from depthwise.layers.ops import format_shape
 from depthwise.tables import Cell, Column, Table
 
@@ -20,7 +21,7 @@ def layer_table(analysis: Analysis) -> Table:
     """Table with one row a layer: sizes, kernel, parameters, work, memory, field, capacity and coverage."""
     measured = any(layer.coverage is not None for layer in analysis.layers)
     titles = ["layer", "input", "kernel", "output"]
-    numbers = ["params", "MACs", "memory", *(["filter", "field", "capacity", "coverage"] if measured else [])]
+    numbers = ["params", "MACs", "memory", *(["filter", "reach", "field", "capacity", "coverage"] if measured else [])]
     columns = [*map(Column, titles), *(Column(title, "right") for title in numbers)]
     return Table(columns, [_cells(row, measured) for row in analysis.layers], caption=_summary(analysis, measured))
 
@@ -41,10 +42,11 @@ def _cells(row: LayerAnalysis, measured: bool) -> list[Cell | str]:
     if not measured:
         return cells
     if row.coverage is None:
-        return [*cells, *[""] * 4]
+        return [*cells, *[""] * 5]
     return [
         *cells,
         write_both(row.real_filter_size),
+        write_both(row.reach),
         write_both(row.receptive_field),
         Cell(write_percent(row.capacity) + " <" * low, color if low else None),
         Cell(write_percent(row.coverage) + " >" * high, color if high else None),
@@ -69,46 +71,55 @@ def write_percent(ratios: Sequence[float] | None) -> str:
 
 def _summary(analysis: Analysis, measured: bool) -> str:
     unknown = " and those of the output, whose width the data tell" if None in analysis.output_shape else ""
+    unsure = {node.node.layer for node in analysis.graph.nodes if isinstance(node.op, Opaque)}
     kept = f" (and {analysis.buffers:,} running statistics, not trained)" if analysis.buffers else ""
     lines = [
         f"{analysis.params:,} parameters{kept}{unknown}, {write_bytes(4 * analysis.params)}",
-        f"{write_count(analysis.macs)} MACs an image (FLOPs are twice that), {write_count(analysis.elementwise)} "
+        f"{'at least ' if unsure else ''}{write_count(analysis.macs)} MACs an image (FLOPs are twice that), {write_count(analysis.elementwise)} "
         f"element-wise operations, {write_bytes(analysis.activation_bytes)} of activations in float32",
     ]
     if measured:
-        lines.append("filter and field in pixels of the image; < capacity below 1/6, > coverage above 100 %")
-    if analysis.not_understood:
-        listed = ", ".join(f"{row} ({function})" for row, function in analysis.not_understood)
-        lines.append(f"not understood, so that fields behind are not known: {listed}")
+        lines.append(
+            "filter, reach and field in pixels; capacity = filter / reach, < below 1/6; "
+            "coverage = reach / image, > above 100 %"
+        )
+    for what, opaque in (("fields behind and work inside", True), ("fields behind", False)):
+        listed = [f"{row} ({function})" for row, function in analysis.not_understood if (row in unsure) is opaque]
+        if listed:
+            lines.append(f"not understood, so that {what} are not known: {', '.join(listed)}")
     if analysis.observed:
-        lines.append("the module chooses its way by values: this is the way of one random image")
+        lines.append("run once, on a random image: if the module chooses its way by values, another may take another")
     return "\n".join(lines)
 
 
 def write_count(count: float) -> str:
     """A large number in three digits.
 
-    >>> write_count(86_240), write_count(129_750_000), write_count(12)
-    ('86.2 k', '130 M', '12')
+    >>> write_count(86_240), write_count(129_750_000), write_count(12), write_count(999_600)
+    ('86.2 k', '130 M', '12', '1 M')
     """
-    for unit in ("", " k", " M", " G", " T"):
-        if count < THOUSAND or unit == " T":
-            break
-        count /= THOUSAND
-    return f"{count:.3g}{unit}" if unit else str(int(count))
+    if count < THOUSAND:
+        return str(int(count))
+    return _three_digits(count, THOUSAND, ("", " k", " M", " G", " T"))
 
 
 def write_bytes(count: float) -> str:
     """A number of bytes in three digits.
 
-    >>> write_bytes(86_528), write_bytes(40)
-    ('84.5 KiB', '40 B')
+    >>> write_bytes(86_528), write_bytes(40), write_bytes(1023 * 1024)
+    ('84.5 KiB', '40 B', '0.999 MiB')
     """
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if count < KIBI or unit == "TiB":
-            break
-        count /= KIBI
-    return f"{count:.3g} {unit}" if count < THOUSAND else f"{count:.0f} {unit}"
+    return _three_digits(count, KIBI, (" B", " KiB", " MiB", " GiB", " TiB"))
+
+
+def _three_digits(count: float, step: int, units: tuple[str, ...]) -> str:
+    """The number with the smallest unit that leaves no more than three digits before the point."""
+    *smaller, largest = units
+    for unit in smaller:
+        if float(f"{count:.3g}") < THOUSAND:
+            return f"{count:.3g}{unit}"
+        count /= step
+    return f"{count:,.3g}{largest}" if count < THOUSAND else f"{count:,.0f}{largest}"
 
 
 def write_explanation(analysis: Analysis) -> str:

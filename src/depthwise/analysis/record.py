@@ -141,7 +141,7 @@ class Analysis:
 
     @property
     def observed(self) -> bool:
-        """Whether a traced module chose its way by values: another image might take another one."""
+        """Whether a traced module was run once to be read: where it chooses by values, images may take other ways."""
         return self.graph.observed
 
     @property

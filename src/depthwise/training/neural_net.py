@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from depthwise.analysis import Analysis, analyze_graph
-from depthwise.errors import TrainingError
+from depthwise.errors import DepthwiseError, TrainingError
 from depthwise.graph import Graph, SizedGraph
 from depthwise.layers import Layer
 from depthwise.layers.ops import GlobalPool, Pad, Upsample, Window
@@ -199,6 +199,7 @@ class NeuralNet(LayerParams):
             if input_shape is not None:
                 check_module_output(module, input_shape, n_outputs, self.outputs_are)
             self._install(None, None, module)
+            self.analysis_ = _read_module(module, input_shape)
         else:
             graph = Graph.from_layers(declared)
             _demand_images(graph, input_shape)
@@ -221,12 +222,14 @@ class NeuralNet(LayerParams):
 
     @property
     def findings_(self) -> Findings:
-        """What the rules say of the network at its image size; nothing of a module."""
+        """What the rules say of the network at its image size; nothing of a module that cannot be read."""
         check_is_fitted(self, "module_")
-        if self.graph_ is None:
+        if self.analysis_ is None:
             return Findings(())
-        declared = self.graph_.declared or Graph(tuple(node.node for node in self.graph_.nodes))
-        return check_graph(declared, self.graph_.input_shape)  # type: ignore[arg-type]  # images have known sides
+        graph = self.analysis_.graph
+        declared = graph.declared or Graph(tuple(node.node for node in graph.nodes))
+        own = {} if self.graph_ else {"root": "model", "modules": frozenset(dict(self.module_.named_modules()))}
+        return check_graph(declared, graph.input_shape, **own)  # type: ignore[arg-type]  # images have known sides
 
     def _split(self, X: Tensor, y: Tensor, *, set_statistics: bool) -> tuple[DeviceData, DeviceData | None]:
         """The data to train and to validate on, on the device."""
@@ -277,6 +280,18 @@ class NeuralNet(LayerParams):
             state["module_"].cpu()
             state["device_"] = torch.device("cpu")
         return state
+
+
+def _read_module(module: nn.Module, input_shape: tuple[int, ...] | None) -> Analysis | None:
+    """What can be told of a module without running it, if it can be read."""
+    from depthwise.trace import trace_module
+
+    if input_shape is None:
+        return None
+    try:
+        return analyze_graph(trace_module(module, input_shape).at())
+    except DepthwiseError:
+        return None
 
 
 def declared_shape(declared: tuple[Layer, ...] | None) -> tuple[int, ...] | None:

@@ -27,7 +27,14 @@ pyproject.toml.
 An error cannot be trained as it is, a warning costs accuracy or work, information is worth knowing.  The exit status is
 1 on an error or a warning.  A safe fix leaves the network able to compute the same functions; a proposal changes
 that."""
-KINDS = {"layers": "Layers", "notation": "Notation", "analysis": "Analysis", "network": "Networks", "data": "Data"}
+KINDS = {
+    "layers": "Layers",
+    "notation": "Notation",
+    "analysis": "Analysis",
+    "designer": "Design",
+    "network": "Networks",
+    "data": "Data",
+}
 
 
 def reference_page() -> str:

@@ -72,3 +72,14 @@ def test_a_path_that_cannot_be_written_is_told(tmp_path):
         HistoryDisplay(history()).save(tmp_path / "file" / "history.png")
     with pytest.raises(FileError, match="the picture cannot be written"):
         HistoryDisplay(history()).save(tmp_path / "history.nonsense")
+
+
+def test_notebooks_show_the_picture():
+    from base64 import b64decode
+    from io import BytesIO
+
+    html = HistoryDisplay(history())._repr_html_()
+    assert html.startswith('<img alt="history"')
+    data = html.split("base64,")[1].split('"')[0]
+    with Image.open(BytesIO(b64decode(data))) as picture:
+        assert picture.size == (1050, 600)

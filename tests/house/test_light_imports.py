@@ -10,6 +10,7 @@ HEAVY = {"torch", "numpy", "sklearn", "matplotlib", "pandas"}
 HELP = ["-m", "depthwise", "--help"]
 ANALYZE = ["-m", "depthwise", "analyze", "32C3-MP2-64C3-64C3-MP2-64N-10N", "--input", "1x28x28"]
 CHECK = ["-m", "depthwise", "check", "16C3ps-16C3ps-MP2-32C3ps-GAP-10N", "--input", "1x14x14"]
+DESIGN = ["-m", "depthwise", "design", "--input", "3x64x64", "--classes", "10", "--params", "1M"]
 BARE_START = 0.02  # seconds that `python -c pass` takes on the 2-core machine for which the limits below are meant
 
 
@@ -33,12 +34,14 @@ def cpu_seconds(*arguments: str) -> float:
     return best
 
 
-@pytest.mark.parametrize("room", ["", ".layers", ".graph", ".analysis", ".notation", ".network", ".rules", ".mending"])
+@pytest.mark.parametrize(
+    "room", ["", ".layers", ".graph", ".analysis", ".notation", ".network", ".rules", ".designer", ".mending"]
+)
 def test_a_light_room_imports_nothing_heavy(room):
     assert not heavy_imports("-c", f"import depthwise{room}")
 
 
-@pytest.mark.parametrize("arguments", [HELP, ANALYZE, CHECK], ids=["help", "analyze", "check"])
+@pytest.mark.parametrize("arguments", [HELP, ANALYZE, CHECK, DESIGN], ids=["help", "analyze", "check", "design"])
 def test_the_command_line_imports_nothing_heavy(arguments):
     assert not heavy_imports(*arguments)
 

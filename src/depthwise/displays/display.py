@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from base64 import b64encode
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -48,6 +51,22 @@ class Display:
             self.figure_.savefig(place, dpi=DOTS_PER_INCH)
         except (OSError, ValueError) as error:
             raise FileError(f"{place}: the picture cannot be written ({error}). Give another path.") from error
+
+    def png(self) -> bytes:
+        """The picture as a PNG."""
+        if not hasattr(self, "figure_"):
+            self.plot()
+        stream = BytesIO()
+        self.figure_.savefig(stream, format="png", dpi=DOTS_PER_INCH)
+        return stream.getvalue()
+
+    def _repr_html_(self) -> str:
+        """The picture itself in notebooks, and what rules say of it."""
+        name = re.sub(r"(?<!^)(?=[A-Z])", " ", type(self).__name__.removesuffix("Display")).lower()
+        picture = b64encode(self.png()).decode()
+        found = getattr(self, "findings", None)
+        told = found._repr_html_() if found else ""
+        return f'<img alt="{name}" style="max-width: 100%" src="data:image/png;base64,{picture}">{told}'
 
     def _start(self, ax: Axes | None, **options: Any) -> Axes:
         """Axes to draw on; a new figure stays outside pyplot, so that nothing pops up or piles up."""

@@ -1,0 +1,63 @@
+"""``depthwise report``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from depthwise.cli.options import AsJson, ImageSize, InputShape, picture_shape, print_json, read_shape, read_size
+
+
+def report(
+    target: Annotated[str, typer.Argument(help="A saved network, a notation, a TOML file, mynet.py:Net.")],
+    data: Annotated[
+        str | None, typer.Argument(help="Labeled images, as for train; their test part where they have parts.")
+    ] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The page to write.")] = Path("report.html"),
+    input_shape: InputShape = None,
+    size: ImageSize = None,
+    samples: Annotated[int, typer.Option("--samples", min=1, help="Images to look at one by one.")] = 10,
+    title: Annotated[str | None, typer.Option("--title", help="Heading of the page.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Everything about a network in one HTML page that opens offline."""
+    from depthwise.pages import report as make_report
+    from depthwise.targets import open_target
+    from depthwise.training.files import check_writable
+
+    check_writable(output)
+    shape, opened = read_shape(input_shape), open_target(target)
+    images = None if data is None else _read_images(data, opened, shape, size)
+    X, y = (None, None) if images is None else (images.X, images.y)
+    command = shlex.join(["depthwise", *sys.argv[1:]])
+    network = target if isinstance(opened, str) else opened
+    page = make_report(network, X, y, shape, title=title or target, n_samples=samples, command=command)
+    page.save(output)
+    n_bytes = len(page.html.encode())
+    if as_json:
+        print_json({"path": str(output), "bytes": n_bytes, "sections": list(page.sections), "numbers": page.numbers})
+    else:
+        print(f"wrote {output} ({n_bytes / 1000:,.0f} kB): {', '.join(page.sections)}")
+
+
+def _read_images(data: str, opened: Any, shape: tuple[int, ...] | None, size: str | None) -> Any:
+    """The test part, or the only one, at the size that the network reads."""
+    from depthwise.data import load_images
+    from depthwise.errors import UnsplitError
+
+    sides = read_size(size)
+    if sides is None and hasattr(opened, "input_shape_"):
+        sides = picture_shape(opened)[1:]
+    elif sides is None and shape is not None and len(shape) == 3:
+        sides = shape[1], shape[2]
+    try:
+        images = load_images(data, size=sides, split="test")
+    except UnsplitError:
+        images = load_images(data, size=sides)
+    for problem in images.problems:
+        typer.echo(f"note: {problem}", err=True)
+    return images

@@ -1,0 +1,186 @@
+"""What a report is about: analysis, findings, and, where there are images, what the network answers to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from depthwise.analysis import Analysis
+from depthwise.displays.asking import put_channels_first, read_classes, read_pictures
+from depthwise.errors import DataError
+from depthwise.layers.ops import format_shape
+from depthwise.network import analyze, check
+from depthwise.rules import Findings
+from depthwise.targets import is_estimator, is_module, open_target
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A network and what is at hand of it.
+
+    Attributes
+    ----------
+    title
+        What it is called.
+    target
+        The network as it was handed over, opened.
+    analysis, findings
+        What can be said without running it.
+    images
+        Shape ``(n_images, channels, height, width)``, or ``None``.
+    labels
+        One for each image, or ``None``.
+    n_samples
+        Images to look at one by one, at most.
+    command
+        How this report came about.
+    """
+
+    title: str
+    target: Any
+    analysis: Analysis
+    findings: Findings
+    images: NDArray[Any] | None
+    labels: NDArray[Any] | None
+    n_samples: int
+    command: str
+
+    @property
+    def net(self) -> Any:
+        """The estimator, if it is fitted."""
+        return self.target if is_estimator(self.target) and hasattr(self.target, "history_") else None
+
+    @property
+    def module(self) -> nn.Module | None:
+        """The module with its weights, if there is one to run."""
+        return self.net.module_ if self.net is not None else self.target if is_module(self.target) else None
+
+    @property
+    def looks(self) -> bool:
+        """Whether there are a network to run and two-dimensional images to run it on."""
+        return self.module is not None and self.images is not None and len(self.analysis.input_shape) == 3
+
+    @cached_property
+    def classes(self) -> list[str]:
+        """Names of the classes; empty for a regressor."""
+        if self.net is not None:
+            return [str(label) for label in getattr(self.net, "classes_", ())]
+        if self.module is None:  # nothing learned yet: the data tell
+            named = self.labels is not None and self.labels.ndim == 1 and self.labels.dtype.kind != "f"
+            return [str(label) for label in np.unique(self.labels)] if named and self.labels is not None else []
+        width = self.analysis.output_shape[0]
+        return list(map(str, range(width))) if width and len(self.analysis.output_shape) == 1 and width > 1 else []
+
+    @cached_property
+    def probabilities(self) -> NDArray[np.float64] | None:
+        """Of each image and class; ``None`` where the network tells none."""
+        if not self.looks or not self.classes:
+            return None
+        if self.net is not None:
+            found: NDArray[np.float64] = self.net.predict_proba(self.images)
+            return found
+        from depthwise.inspection.asking import compute_outputs, to_tensor, undisturbed
+
+        assert self.module is not None and self.images is not None
+        with undisturbed(self.module):
+            outputs = compute_outputs(self.module, to_tensor(self.module, self.images))
+        return torch.softmax(outputs.double(), 1).cpu().numpy()
+
+    @cached_property
+    def columns(self) -> NDArray[np.int64] | None:
+        """Column of the output that each label stands for; ``None`` without labels or classes."""
+        if self.labels is None or not self.classes:
+            return None
+        if self.module is None:
+            return np.unique(self.labels, return_inverse=True)[1]
+        columns = read_classes(self.target, self.labels, len(self.labels))
+        assert columns is not None
+        if columns.dtype.kind not in "iub" or columns.min() < 0 or columns.max() >= len(self.classes):
+            values = sorted(set(columns.tolist()))
+            raise DataError(
+                f"y: holds {values[0]!r} to {values[-1]!r}, but the network has {len(self.classes)} classes. "
+                "Give the number of the output that each image belongs to, counted from 0."
+            )
+        whole: NDArray[np.int64] = columns.astype(np.int64)
+        return whole
+
+    @cached_property
+    def answers(self) -> NDArray[np.int64] | None:
+        """Column of the most probable class of each image."""
+        return None if self.probabilities is None else self.probabilities.argmax(1)
+
+    @cached_property
+    def accuracy(self) -> float | None:
+        """Share of right answers."""
+        if self.answers is None or self.columns is None:
+            return None
+        return float((self.answers == self.columns).mean())
+
+    @cached_property
+    def samples(self) -> NDArray[np.int64]:
+        """Images to look at: half of them the gravest mistakes, the others right ones, class after class."""
+        assert self.images is not None
+        everything = np.arange(len(self.images))
+        if self.answers is None or self.columns is None or self.probabilities is None:
+            return everything[: self.n_samples]
+        truth = self.probabilities[everything, self.columns]
+        wrong = everything[self.answers != self.columns]
+        wrong = wrong[np.argsort(truth[wrong], kind="stable")][: self.n_samples // 2]
+        right = everything[self.answers == self.columns]
+        turn = np.zeros(len(everything), int)  # first of its class, second of its class, ...
+        for column in range(len(self.classes)):
+            members = right[self.columns[right] == column]
+            turn[members] = np.arange(len(members))
+        right = right[np.argsort(turn[right], kind="stable")][: self.n_samples - len(wrong)]
+        return np.concatenate([wrong, np.sort(right)])
+
+
+def gather(
+    network: object,
+    X: Any,
+    y: Any,
+    input_shape: Iterable[int] | None,
+    *,
+    title: str | None,
+    n_samples: int,
+    command: str | None,
+) -> Subject:
+    """Read what was handed over, and refuse what does not fit together before anything is computed."""
+    if not isinstance(n_samples, int) or n_samples < 1:
+        raise DataError(f"n_samples is {n_samples!r} but must be a whole number of 1 or more.")
+    if X is None and y is not None:
+        raise DataError("y: holds labels, but there are no images. Give X too.")
+    target: Any = open_target(network)
+    images = None if X is None else _read_images(target, X)
+    shape = input_shape if input_shape is not None or images is None else images.shape[1:]
+    if images is not None and input_shape is not None and tuple(input_shape) != images.shape[1:]:
+        raise DataError(
+            f"X: has images of {format_shape(images.shape[1:])} but input_shape is {format_shape(tuple(input_shape))}. "
+            "Give images of that size, or leave input_shape out."
+        )
+    labels = None if y is None else np.asarray(y)
+    if images is not None and labels is not None and len(labels) != len(images):
+        raise DataError(f"X and y: {len(images)} images but {len(labels)} labels. Give each image one.")
+    width = len(target.classes_) if hasattr(target, "classes_") else None
+    fitted = is_estimator(target) and hasattr(target, "history_")
+    own = isinstance(getattr(target, "layers", None), nn.Module) and fitted
+    looked_at = target.module_ if own else target
+    analysis = analyze(looked_at, shape, None if fitted else width)
+    findings = check(looked_at, shape, width)
+    name = title or (network if isinstance(network, str) else type(target).__name__)
+    name = name if not isinstance(target, (list, tuple)) or title else "Layer list"
+    return Subject(name, target, analysis, findings, images, labels, n_samples, command or "")
+
+
+def _read_images(target: object, X: Any) -> NDArray[Any]:
+    fitted = is_estimator(target) and hasattr(target, "history_")
+    if fitted or is_module(target):
+        return read_pictures(target, X)
+    return put_channels_first(np.asarray(X))

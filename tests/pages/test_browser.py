@@ -57,7 +57,7 @@ def test_it_renders_without_sideways_scroll(visit, width):
     tab = visit(width)
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
     assert tab.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
-    assert tab.locator("section:visible").count() == 12
+    assert tab.locator("section:visible").count() == 13
     cut = """[...document.querySelectorAll('main *')].filter(each => {
         const box = each.getBoundingClientRect();
         return box.width > 1 && box.right > innerWidth + 1 && !each.closest('.scroll, pre, .hidden');

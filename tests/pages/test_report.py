@@ -13,7 +13,8 @@ from depthwise.pages import report
 from depthwise.pages.report import save_report
 
 EVERYTHING = (
-    *("verdict", "findings", "layers", "drawing", "history", "confusion", "mistakes", "attention", "weights"),
+    *("verdict", "findings", "layers", "drawing", "history", "confusion", "mistakes"),
+    *("health", "attention", "weights"),
     *("activations", "data", "rerun"),
 )
 VOID = {"meta", "link", "img", "br", "input", "hr"}
@@ -188,6 +189,13 @@ def test_a_plain_module_with_and_without_images():
     page = report(module, np.random.default_rng(0).normal(size=(6, 1, 8, 8)).astype(np.float32), [0, 1, 0, 1, 0, 1])
     assert page.sections == tuple(name for name in EVERYTHING if name != "history")
     assert module.training
+
+
+def test_health_tells_what_is_dead(page):
+    layers = page.numbers["health"]["layers"]
+    assert [layer["layer"] for layer in layers][0].startswith("conv2d")
+    dead = sum(len(layer["dead"] or ()) for layer in layers)
+    assert f"{dead} of {sum(layer['units'] for layer in layers):,} units are never above zero" in page.html
 
 
 def test_a_regressor_tells_no_classes():

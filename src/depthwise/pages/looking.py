@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from depthwise.displays import ActivationsDisplay, CamDisplay, OcclusionDisplay, WeightsDisplay
+from depthwise.displays import ActivationsDisplay, CamDisplay, HealthDisplay, OcclusionDisplay, WeightsDisplay
 from depthwise.errors import DepthwiseError, TargetError
 from depthwise.inspection import ConfusedPairs, read_weights
 from depthwise.pages.pixels import SMALL, lay_over, paint, scale_images, to_picture
@@ -16,6 +16,8 @@ from depthwise.pages.subject import Subject
 TILES = 520
 """Largest side of a picture of kernels or channels."""
 MOST_MISTAKES = 12
+HEALTH_IMAGES = 1000
+"""Images that activations and gradients are measured on: enough to tell a dead unit from a rare one."""
 STEPS = (7, 14)
 """Fewest and most places of the covering square along a side of a large image."""
 WORK = 1e12
@@ -67,6 +69,23 @@ def show_activations(subject: Subject) -> Section | None:
         "range": f"{values.min():.3g} to {values.max():.3g}",
     }
     return Section("activations", "First-layer activations", data)
+
+
+def show_health(subject: Subject) -> Section | None:
+    """Dead units, and how large activations and gradients are in each layer."""
+    if not subject.looks:
+        return None
+    assert subject.images is not None
+    network = subject.net or subject.module
+    labels = None if subject.labels is None or subject.net is None else subject.labels[:HEALTH_IMAGES]
+    try:
+        health = HealthDisplay.from_estimator(network, subject.images[:HEALTH_IMAGES], labels).statistics
+    except DepthwiseError:
+        return None
+    dead = sum(len(layer.dead or ()) for layer in health.layers)
+    units = sum(len(layer.active) for layer in health.layers)
+    text = f"{dead} of {units:,} units are never above zero on {health.n_images:,} images."
+    return Section("health", "Health", {"text": text, "table": health.table().html()}, health.to_dict())
 
 
 def show_attention(subject: Subject) -> Section | None:

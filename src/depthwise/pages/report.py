@@ -21,6 +21,7 @@ SECTIONS: tuple[Callable[[Subject], Section | None], ...] = (
     sections.show_history,
     looking.show_confusion,
     looking.show_mistakes,
+    looking.show_health,
     looking.show_attention,
     looking.show_weights,
     looking.show_activations,

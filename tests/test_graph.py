@@ -198,12 +198,23 @@ def test_the_shape_is_declared_or_given():
         (
             [Dense(3)],
             None,
-            "layer 'input0': the shape of the images is not known. Give input_shape=(channels, height, width).",
+            "layer 'input0': the shape of the images is not known. Give input_shape=(channels, height, width), or "
+            "--input CxHxW.",
         ),
         (
             [Input((1, 9, 8), name="images"), Dense(3)],
             (1, 8, 9),
             "layer 'images' declares images of 1x9x8 but input_shape is 1x8x9. Give one of them, or make both equal.",
+        ),
+        (
+            [Input((1, 9, 8), name="images"), Conv2D(3)],
+            (5, 1, 9, 8),
+            "layer 'images' declares images of 1x9x8 but input_shape is 5x1x9x8. Leave the batch out.",
+        ),
+        (
+            [Dense(3)],
+            7,
+            "input_shape is 7 but must be whole numbers of 1 or more: (channels, height, width) or (features,).",
         ),
         (
             [Dense(3)],

@@ -27,6 +27,7 @@ from depthwise.layers.ops import (
     Size,
     format_shape,
 )
+from depthwise.layers.shapes import checked_shape
 from depthwise.nodes import Change, Edit, Insert, Node, Remove, change_nodes, closest_name
 
 __all__ = ["Change", "Edit", "Graph", "Insert", "Node", "Remove", "SizedGraph", "SizedNode"]
@@ -85,7 +86,8 @@ class Graph:
     unused
         Weights of a traced module that no operation reads: name and number of values.
     observed
-        Whether a traced module chose its way by values, so that another image might take another one.
+        Whether a traced module was run once to be read: a script, or one that chooses its way by values, so that
+        another image might take another way.
 
     Examples
     --------
@@ -184,19 +186,13 @@ before it, add padding, or use images of 12 px or more.
     def _checked(self, input_shape: Iterable[int] | None) -> Shape | None:
         if input_shape is None:
             return None
-        shape = tuple(input_shape)
-        if not shape or not all(isinstance(side, int) and side > 0 for side in shape):
-            raise SizeError(
-                f"input_shape is {input_shape!r} but must be whole numbers of 1 or more: "
-                "(channels, height, width) or (features,)."
-            )
+        shape = checked_shape(input_shape)
         op = self.nodes[0].op
         if self.input_shape not in (None, shape) and not (isinstance(op, Input) and op.any_size):
-            declared = format_shape(self.input_shape or ())
+            declared, given = format_shape(self.input_shape or ()), format_shape(shape)
+            hint = "Leave the batch out." if shape[1:] == self.input_shape else "Give one of them, or make both equal."
             raise SizeError(
-                f"layer {self.nodes[0].layer!r} declares images of {declared} but input_shape is "
-                f"{format_shape(shape)}. "
-                "Give one of them, or make both equal."
+                f"layer {self.nodes[0].layer!r} declares images of {declared} but input_shape is {given}. {hint}"
             )
         return shape
 

@@ -104,7 +104,7 @@ def check(
     target: object,
     input_shape: Iterable[int] | None = None,
     n_outputs: int | None = None,
-    loss: str | None = None,
+    loss: object = None,
     batch_size: int | None = None,
     profile: str = "natural",
     select: Iterable[str] = (),
@@ -118,7 +118,7 @@ def check(
     target, input_shape, inputs
         As for :func:`analyze`.
     n_outputs, loss, batch_size
-        What is known of the task: number of classes, name of the loss, images a step.  A rule that needs more is not
+        What is known of the task: number of classes, the loss or its name, images a step.  A rule that needs more is not
         applicable.
     profile
         ``"natural"`` images, ``"digits"`` (empty border), ``"segmentation"`` or ``"detection"`` (no classifier).

@@ -112,4 +112,6 @@ def test_layer_lists_and_notations_are_verified_as_the_module_that_is_built_of_t
     assert dw.verify(nn.Conv2d(1, 2, 3), (1, 9, 9)).ok
     with pytest.raises(TargetError) as raised:
         dw.verify(nn.Conv2d(1, 2, 3))
-    assert str(raised.value) == "the shape of the images is not known. Give input_shape=(channels, height, width)."
+    assert str(raised.value) == (
+        "the shape of the images is not known. Give input_shape=(channels, height, width), or --input CxHxW."
+    )

@@ -203,7 +203,7 @@ def test_a_fix_that_makes_an_error_is_not_taken(monkeypatch):
         return Findings((*findings, *[error] * wrong))
 
     monkeypatch.setattr(walking, "check", check_with_error)
-    assert walking.fix_all(layers, (1, 8, 8)).network == layers
+    assert list(walking.fix_all(layers, (1, 8, 8)).network) == layers
 
 
 def test_a_network_that_does_not_fit_is_mended_first():

@@ -193,7 +193,7 @@ def test_a_plain_module_with_and_without_images():
 
 def test_health_tells_what_is_dead(page):
     layers = page.numbers["health"]["layers"]
-    assert [layer["layer"] for layer in layers][0].startswith("conv2d")
+    assert layers[0]["layer"].startswith("conv2d")
     dead = sum(len(layer["dead"] or ()) for layer in layers)
     assert f"{dead} of {sum(layer['units'] for layer in layers):,} units are never above zero" in page.html
 

@@ -18,10 +18,13 @@ ENGINE = {
     "finding",
     "findings",
     "forms",
+    "losses",
     "misfits",
     "register",
     "remedies",
     "rule",
+    "settings",
+    "torch_words",
     "wording",
 }
 MOST_FIXES = 12

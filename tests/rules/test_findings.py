@@ -3,11 +3,13 @@
 import json
 
 import pytest
+from torch import nn
+from torch.nn import functional
 from tutorial_networks import DIGITS, NET1, NET2, NET3
 
 from depthwise.errors import RuleError, SizeError
 from depthwise.graph import Graph
-from depthwise.layers import Conv2D, Input, Output
+from depthwise.layers import Conv2D, Dense, GlobalAvgPool2D, Input, Output
 from depthwise.network import check
 from depthwise.rules import RULES, Checked, check_graph, sarif_log, write_github
 
@@ -111,3 +113,49 @@ def test_prices_tell_both_sides():
     price = finding.remedies[0].price
     assert (price.before.params, price.after.params) == (273930, 212490)
     assert str(price).startswith("params 274 k -> 212 k, MACs 40 M -> 34.6 M")
+
+
+@pytest.mark.parametrize(
+    ("loss", "name"),
+    [
+        (nn.CrossEntropyLoss(label_smoothing=0.1), "CrossEntropyLoss"),
+        (nn.CrossEntropyLoss, "CrossEntropyLoss"),
+        (functional.cross_entropy, "cross_entropy"),
+        ("nn.CrossEntropyLoss", "CrossEntropyLoss"),
+        ("torch.nn.functional.cross_entropy", "cross_entropy"),
+    ],
+    ids=["object", "class", "function", "class name", "function name"],
+)
+def test_a_loss_is_told_by_name_class_object_or_function(loss, name):
+    (finding,) = check([Conv2D(8), Dense(10, "softmax")], (1, 8, 8), select=["HED001"], loss=loss)
+    assert finding.message == f"softmax before loss {name!r}"
+
+
+def test_an_own_loss_is_one_that_no_rule_knows():
+    def own(output, target):
+        return (output - target).abs().mean()
+
+    for loss in (own, "mse_loss", nn.MSELoss(), "squared_error"):
+        assert not check([Conv2D(8), Dense(10, "softmax")], (1, 8, 8), select=["HED001"], loss=loss)
+
+
+def test_an_unknown_loss_is_refused_with_the_closest_one():
+    with pytest.raises(RuleError, match=r"loss is 'cros_entropy', .* Did you mean 'cross_entropy'\? Give a name of"):
+        check([Conv2D(8), Output(10)], (1, 8, 8), loss="cros_entropy")
+    for loss in ("foo", "", 3, "L2Loss"):
+        with pytest.raises(RuleError, match="which is no known loss"):
+            check([Conv2D(8), Output(10)], (1, 8, 8), loss=loss)
+
+
+def test_no_pool_is_put_directly_behind_a_pool():
+    titles = [
+        remedy.title
+        for finding in check("32C3-MP2-64C3-64C3-MP2-64N-10N", (1, 28, 28), select=["COV004"])
+        for remedy in finding.remedies
+    ]
+    assert titles == ["Add convolutions or a pooling layer between them, or dilate the last ones"]
+
+
+def test_one_of_a_kind_is_not_told_as_many():
+    (finding,) = check([Conv2D(16, 7), GlobalAvgPool2D(), Output(10)], (1, 14, 14), select=["SHP009"])
+    assert finding.message.startswith("1 unpadded convolution eats 42.9 % of the side")

@@ -13,8 +13,9 @@ from torch import nn
 
 import depthwise
 from depthwise.errors import FileError
+from depthwise.files import check_writable
 from depthwise.layers import Conv2D, Dense, Input, MaxPool2D, Output, Residual
-from depthwise.training import NeuralNetClassifier, NeuralNetRegressor, check_writable, load
+from depthwise.training import NeuralNetClassifier, NeuralNetRegressor, load
 from depthwise.training.checkpoint import FORMAT
 
 LAYERS = [Conv2D(4, norm="batch"), Residual([Conv2D(4, padding="same")]), MaxPool2D(name="pool"), Dense(10, "softmax")]

@@ -346,7 +346,7 @@ def test_a_module_of_ones_own_is_copied_and_trained(two_classes):
     before = copy.deepcopy(module.state_dict())
     net = classifier(module, max_epochs=30).fit(X, y)
     assert net.score(X, y) > 0.9
-    assert net.graph_ is None and net.analysis_ is None and net.layers_.names == ("0", "1", "2")
+    assert net.graph_ is None and net.layers_.names == ("0", "1", "2")
     assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
     with pytest.raises(TrainingError, match=r"the module Linear gives an output of shape \(2, 5\) for 2 images of 4"):
         classifier(nn.Linear(4, 5)).fit(X, y)

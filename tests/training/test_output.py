@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from depthwise.errors import TrainingError
+from depthwise.errors import SizeError, TrainingError
 from depthwise.graph import Graph
 from depthwise.layers import Activation, Conv2D, Dense, Flatten, GlobalAvgPool2D, MaxPool2D, Output
 from depthwise.modules import build
 from depthwise.training import NeuralNetClassifier, NeuralNetRegressor
-from depthwise.training.output import with_logits
+from depthwise.training.output import check_module_output, with_logits
 
 
 def sized(*layers, shape=(1, 8, 8), n_outputs=10, of="classes"):
@@ -86,3 +87,26 @@ def test_two_classes_have_two_logits(two_classes):
     assert net.module_.output1.out_features == 2
     with pytest.raises(TrainingError, match="ends in layer 'dense1' with 1 values an image, but 2 classes need 2"):
         NeuralNetClassifier([Dense(1, None)], verbose=0).fit(*two_classes)
+
+
+def test_lazy_parameters_can_be_trained_once_their_output_was_checked():
+    net = nn.Sequential(nn.LazyConv2d(4, 3), nn.Flatten(), nn.LazyLinear(3))
+    check_module_output(net, (1, 6, 6), 3, "classes")
+    net(torch.zeros(2, 1, 6, 6)).sum().backward()
+    assert all(value.grad is not None for value in net.parameters())
+
+
+def test_a_module_that_does_not_fit_the_images_is_told_with_its_layer():
+    net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), nn.Linear(7, 3))
+    with pytest.raises(SizeError, match="layer '2': a dense layer made for 7 inputs gets 64"):
+        check_module_output(net, (1, 6, 6), 3, "classes")
+    assert all(part.training for part in net.modules())
+
+
+def test_a_module_that_takes_one_image_only_is_refused():
+    class One(nn.Module):
+        def forward(self, x):
+            return x.view(1, 36)
+
+    with pytest.raises(TrainingError, match="the module One fails with 2 images of 1x6x6: RuntimeError: shape"):
+        check_module_output(One(), (1, 6, 6), 36, "classes")

@@ -15,6 +15,7 @@ import typer
 from depthwise.cli.configuration import Settings, read_configuration
 from depthwise.cli.options import AsJson, Classes, InputShape, print_json
 from depthwise.errors import DepthwiseError, RuleError
+from depthwise.files import write_whole
 
 if TYPE_CHECKING:
     from depthwise.rules import Checked
@@ -117,8 +118,9 @@ def _mended(target: str, settings: Settings, unsafe: bool, write: bool) -> tuple
     if not write:
         return one, "\n".join(difflib.unified_diff(before, after, target, target, lineterm=""))
     if _is_toml(target):
-        Path(target).write_text("\n".join(after) + "\n", encoding="utf-8")
-        return one, "\n".join([*steps, f"wrote {target}"])
+        write_whole(target, ("\n".join(after) + "\n").encode())
+        lost = " (its comments are not kept)" if any(line.lstrip().startswith("#") for line in before) else ""
+        return one, "\n".join([*steps, f"wrote {target}{lost}"])
     return one, "\n".join([*steps, *after])
 
 

@@ -24,8 +24,9 @@ def demo(
 
     from depthwise.data import load_images
     from depthwise.displays import HistoryDisplay, WeightsDisplay
+    from depthwise.files import check_writable
     from depthwise.network import analyze, check
-    from depthwise.training import NeuralNetClassifier, check_writable
+    from depthwise.training import NeuralNetClassifier
 
     pictures = {"history": output / "history.png", "weights": output / "weights.png"}
     check_writable(pictures["history"])

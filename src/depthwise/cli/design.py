@@ -14,6 +14,7 @@ import typer
 
 from depthwise.cli.options import AsJson, print_json, read_shape, read_size
 from depthwise.errors import DesignError, NoDesignError
+from depthwise.files import write_whole
 
 if TYPE_CHECKING:
     from depthwise.designer import Budget, Design
@@ -152,10 +153,7 @@ def _writer(path: Path) -> Callable[[Design], str]:
         raise DesignError(f"{path}: a design is written as .toml or .py. Give the file one of these endings.")
 
     def write(design: Design) -> str:
-        try:
-            path.write_text(design.to_toml() if ending == ".toml" else design.to_python(), encoding="utf-8")
-        except OSError as problem:
-            raise DesignError(f"{path} cannot be written: {problem.strerror}. Give another place.") from None
+        write_whole(path, (design.to_toml() if ending == ".toml" else design.to_python()).encode())
         return f"wrote {design} to {path}"
 
     return write

@@ -25,9 +25,9 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Everything about a network in one HTML page that opens offline."""
+    from depthwise.files import check_writable
     from depthwise.pages import report as make_report
     from depthwise.targets import open_target
-    from depthwise.training.files import check_writable
 
     check_writable(output)
     shape, opened = read_shape(input_shape), open_target(target)

@@ -27,7 +27,8 @@ def train(
 ) -> None:
     """Train a network on labeled images and save it as one file."""
     from depthwise.data import load_images
-    from depthwise.training import NeuralNetClassifier, check_writable
+    from depthwise.files import check_writable
+    from depthwise.training import NeuralNetClassifier
     from depthwise.training.parameters import check_parameters
 
     check_writable(output)

@@ -109,7 +109,7 @@ class ArchitectureDisplay:
             The file cannot be written, or its suffix asks for another format.
         """
         from depthwise.errors import FileError
-        from depthwise.training.files import write_whole
+        from depthwise.files import write_whole
 
         place = Path(path)
         if place.suffix.lower() != ".svg":

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
 
 import numpy as np
 import torch
@@ -109,14 +110,16 @@ def measure_effective_field(
     parameter = next((value for value in module.parameters() if value.is_floating_point()), torch.zeros(()))
     generator = torch.Generator().manual_seed(seed)
     total = torch.zeros(shape[1:], dtype=torch.float64)
-    path, place = "", ()
+    path: str = ""
+    place: tuple[int, ...] = ()
     with _evaluating(module):
         for start in range(0, n_images, IMAGES_A_BATCH):
             count = min(IMAGES_A_BATCH, n_images - start)
             images = torch.randn((count, *shape), generator=generator).to(parameter).requires_grad_()
             path, maps = _map_of(module, images, layer)
             place = _place(path, tuple(maps.shape[2:]), unit)
-            (gradient,) = torch.autograd.grad(maps[(slice(None), slice(None), *place)].sum(), images)
+            at: tuple[Any, ...] = (..., *place)
+            (gradient,) = torch.autograd.grad(maps[at].sum(), images)
             total += gradient.abs().double().sum((0, 1)).cpu()
     largest = float(total.max())
     return EffectiveField(path, place, (total / (largest or 1.0)).numpy().astype(np.float32))
@@ -151,7 +154,7 @@ def _map_of(module: nn.Module, images: Tensor, layer: str | None) -> tuple[str, 
         meant = "".join(f" Did you mean {guess!r}?" for guess in get_close_matches(layer, parts, 1))
         raise GraphError(f"the module has no layer {layer!r}.{meant} There are: {', '.join(filter(None, parts))}.")
     wanted = {path: part for path, part in parts.items() if path} if layer is None else {layer: parts[layer]}
-    hooks = [part.register_forward_hook(remember(path)) for path, part in wanted.items()]  # type: ignore[arg-type]
+    hooks = [part.register_forward_hook(remember(path)) for path, part in wanted.items()]
     try:
         module(images)
     finally:

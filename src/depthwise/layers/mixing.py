@@ -70,4 +70,12 @@ class Attention(Matmul):
 
 @dataclass(frozen=True, kw_only=True)
 class Opaque(Recorded):
-    """An operation that is not understood: its shape was observed, what its units read is not known."""
+    """An operation that is not understood: its shape was observed, what its units read is not known.
+
+    Attributes
+    ----------
+    sums
+        Whether it may multiply and add, so that its work is not known either.
+    """
+
+    sums: bool = True

@@ -6,6 +6,7 @@ or three entries for 1-D and 3-D).
 
 from __future__ import annotations
 
+from operator import index
 from typing import Never
 
 from depthwise.errors import SizeError
@@ -19,6 +20,24 @@ Sides = tuple[tuple[int, int], ...]
 
 class DoesNotFit(SizeError):  # noqa: N818 -- it says what is wrong, as all of them do in a sentence
     """A window is larger than its padded map: larger images would help."""
+
+
+def checked_shape(given: object) -> tuple[int, ...]:
+    """Shape of an image as somebody gave it, of any kind of whole numbers.
+
+    >>> checked_shape([1, 28, 28])
+    (1, 28, 28)
+    """
+    try:
+        shape = tuple(map(index, given))  # type: ignore[call-overload]
+    except TypeError:
+        shape = ()
+    if not shape or min(shape) < 1:
+        raise SizeError(
+            f"input_shape is {given!r} but must be whole numbers of 1 or more: "
+            "(channels, height, width) or (features,)."
+        )
+    return shape
 
 
 def format_shape(shape: Shape) -> str:
@@ -55,10 +74,10 @@ def map_size(shape: Shape, rank: int) -> Size:
     """Size of a map that must have ``rank`` axes."""
     if len(shape) != rank + 1 or rank == 0:
         axes = {1: "a length", 2: "height and width", 3: "depth, height and width"}.get(rank, "height and width")
-        raise SizeError(
-            f"needs a map with {axes} but gets {format_shape(shape)}. "
-            "Put it before the first flatten, dense or global pooling layer."
-        )
+        hint = "Put it before the first flatten, dense or global pooling layer."
+        if rank and len(shape) == rank + 2:
+            hint = f"If its first number counts images, leave the batch out: {format_shape(shape[1:])}."
+        raise SizeError(f"needs a map with {axes} but gets {format_shape(shape)}. {hint}")
     return tuple(map(known, shape[1:]))
 
 

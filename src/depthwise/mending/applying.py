@@ -8,7 +8,7 @@ from typing import Any
 from depthwise.errors import RuleError
 from depthwise.mending.lists import change_layers
 from depthwise.rules import Finding, Fix, Remedy
-from depthwise.targets import is_module, read_target
+from depthwise.targets import is_estimator, is_module, open_target, read_target
 
 
 def apply(fix: Fix | Remedy | Finding | None, target: Any, input_shape: Iterable[int] | None = None) -> Any:
@@ -19,9 +19,10 @@ def apply(fix: Fix | Remedy | Finding | None, target: Any, input_shape: Iterable
     fix
         A :class:`Fix`, or a remedy or finding that has one.
     target
-        The network that was checked: a layer list, a notation or file, an estimator, or a torch module.
+        The network that was checked, as for :func:`~depthwise.network.check`.
     input_shape
-        Shape of one image, for modules: the mended copy is traced again before it is returned.
+        Shape of one image, for modules: the mended copy is traced again before it is returned.  A fitted estimator
+        tells it.
 
     Returns
     -------
@@ -44,12 +45,15 @@ def apply(fix: Fix | Remedy | Finding | None, target: Any, input_shape: Iterable
     chosen = fix.fix if isinstance(fix, (Remedy, Finding)) else fix
     if not isinstance(chosen, Fix):
         raise RuleError("there is no fix to apply: the finding is mended by hand. Its remedies tell how.")
+    target = open_target(target)
     if is_module(target):
         from depthwise.mending.modules import change_module
 
         return change_module(target, chosen.edits, input_shape)
-    if hasattr(target, "get_params") and hasattr(target, "layers"):
+    if is_estimator(target):
         from sklearn.base import clone
 
-        return clone(target).set_params(layers=list(apply(chosen, target.layers, input_shape)))
+        shape = getattr(target, "input_shape_", None) if input_shape is None else input_shape
+        changed = apply(chosen, target.layers, shape)
+        return clone(target).set_params(layers=changed if is_module(changed) else list(changed))
     return change_layers(read_target(target), chosen.edits)

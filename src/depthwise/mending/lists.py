@@ -11,11 +11,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from depthwise.errors import RuleError
+from depthwise.errors import LayerError, RuleError
 from depthwise.graph import Change, Edit, Graph, Insert, Node, Remove
 from depthwise.layers import Input, Layer, Residual, as_layers, layer_names, with_input
 from depthwise.layers.ops import Activation, Norm
 from depthwise.mending.records import argument_for, record_for
+from depthwise.nodes import closest_name
 
 IMPLIED = ("flatten",)
 """Roles of nodes that no argument tells: they come and go with their layer."""
@@ -47,7 +48,10 @@ def change_layers(layers: Iterable[object], changes: Iterable[Change]) -> tuple[
     (Conv2D(8, bias=False), Output(units=10))
     """
     listed = as_layers(layers)
-    changed = _Change(with_input(listed)).made(changes)
+    try:
+        changed = _Change(with_input(listed)).made(changes)
+    except LayerError as problem:
+        raise RuleError(f"no layer can be changed so: {problem}") from None
     return changed if isinstance(listed[0], Input) or changed[0] != Input() else changed[1:]
 
 
@@ -86,16 +90,25 @@ class _Change:
                 case Insert():
                     self._insert(change)
                 case Remove():
-                    self.gone.add(change.node)
+                    self.gone.add(self._known(change.node).name)
         self._remove()
         return self._closed("")
 
+    def _known(self, name: str) -> Node:
+        if name not in self.nodes:
+            raise RuleError(
+                f"there is no layer {name!r} in this list.{closest_name(name, self.nodes)} "
+                "Apply a fix to the network that was checked."
+            )
+        return self.nodes[name]
+
     def _set(self, edit: Edit) -> None:
-        node = self.nodes[edit.node]
+        node = self._known(edit.node)
         _, entry = self.entries[node.layer]
         _give(entry, *argument_for(node, entry.layer, edit.attribute, edit.value))
 
     def _insert(self, insert: Insert) -> None:
+        source = self._known(insert.after).layer
         if insert.layer in self.entries:
             _, entry = self.entries[insert.layer]
             argument, value = _as_argument(insert)
@@ -106,11 +119,10 @@ class _Change:
                 return
         entry = _Entry(record_for(insert), None)
         if insert.only is not None:
-            level, reader = self.entries[self.nodes[insert.only].layer]
+            level, reader = self.entries[self._known(insert.only).layer]
             entry.sources, reader.sources = reader.sources, None
             level.insert(level.index(reader), entry)
         else:
-            source = self.nodes[insert.after].layer
             if source in self.own and self._end(source) not in (insert.after, None):
                 raise RuleError(
                     f"nothing can be put behind {insert.after!r} in a layer list: it is inside of {source!r}."

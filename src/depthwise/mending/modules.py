@@ -132,13 +132,16 @@ def _linear_like(part: nn.Linear, inputs: int, outputs: int) -> nn.Linear:
 
 
 def _take_out(copy: nn.Module, graph: Graph, gone: set[str]) -> None:
-    """Identities in place of the largest submodules of which every operation is taken out."""
+    """Identities in place of the submodules of which every operation is taken out.
+
+    The innermost first: a forward may call a part of a submodule by itself, as our own networks do.
+    """
     paths = {name for name, _ in copy.named_modules() if name}
     owners = {path: {node.name for node in graph.nodes if f"{node.name}.".startswith(f"{path}.")} for path in paths}
     left = set(gone)
-    for path in sorted(paths, key=lambda path: path.count(".")):
+    for path in sorted(paths, key=lambda path: path.count("."), reverse=True):
         inside = owners[path]
-        if inside and inside <= gone and inside & left:
+        if inside and inside <= gone:
             _replace(copy, path, nn.Identity())
             left -= inside
     if left:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from depthwise.analysis import Analysis, analyze_graph
-from depthwise.errors import DepthwiseError, SizeError
+from depthwise.errors import GraphError, RuleError, SizeError
 from depthwise.graph import Graph
+from depthwise.layers import as_layers
 from depthwise.mending.applying import apply
 from depthwise.network import check
 from depthwise.rules import Costs, Finding, Findings, Price, Remedy
-from depthwise.targets import read_graph
+from depthwise.targets import is_estimator, is_module, open_target, read_graph, read_target
 
 MOST_STEPS = 60
 """Changes after which a network is given up: each takes a layer out, puts one in, or sets an argument."""
@@ -47,7 +48,7 @@ class Mended:
     Attributes
     ----------
     network
-        A layer list, or a changed copy of the module.
+        A layer list, an unfitted estimator, or a changed copy of the module.
     steps
         What was changed, in order.
     before, after
@@ -75,8 +76,8 @@ class Mended:
         return {"steps": steps, "price": _plain(self.price), **self.findings.to_dict()}
 
     def __str__(self) -> str:
-        lines = [f"{place}. {step}" for place, step in enumerate(self.steps, 1)]
-        if self.price is not None:
+        lines = [f"{place}. {step}" for place, step in enumerate(self.steps, 1)] or ["Nothing to mend."]
+        if self.steps and self.price is not None:
             lines.append(f"in all: {self.price}")
         return "\n".join([*lines, str(self.findings)])
 
@@ -100,16 +101,26 @@ class Walk:
     Parameters
     ----------
     target, input_shape
-        As for :func:`~depthwise.network.check`.
+        As for :func:`~depthwise.network.check`; the shape and the number of outputs may be left out where the target
+        is a fitted estimator.
     options
         The rest of its arguments.
     """
 
     def __init__(self, target: Any, input_shape: Iterable[int] | None, **options: Any) -> None:
-        self.shape = None if input_shape is None else tuple(input_shape)
+        # Opened once: a class would be called anew, with other weights, at every step.
+        target = open_target(target)
         self.options = options
+        if is_estimator(target):
+            # The first step makes an unfitted copy, which does not know them any more.
+            input_shape = getattr(target, "input_shape_", None) if input_shape is None else input_shape
+            if options.get("n_outputs") is None and getattr(target, "graph_", None) is not None:
+                self.options = {**options, "n_outputs": target.graph_.output_shape[0]}
+        elif not is_module(target):
+            target = as_layers(read_target(target))
+        self.shape = None if input_shape is None else tuple(input_shape)
         self.before = self._measured(target)
-        self.state = State(target, (), check(target, self.shape, **options))
+        self.state = State(target, (), check(target, self.shape, **self.options))
         self._seen = {_without_names(self._graph(target))}
 
     def go(self, finding: Finding, remedy: Remedy) -> bool:
@@ -121,7 +132,7 @@ class Walk:
                 return False
             self._seen.add(key)
             findings = check(changed, self.shape, **self.options)
-        except DepthwiseError:
+        except (RuleError, GraphError):  # the change does not fit; anything else is an error of ours or the user's
             return False
         if _errors(findings) > _errors(self.state.findings):
             return False

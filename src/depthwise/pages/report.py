@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
+from depthwise.files import check_writable, write_whole
 from depthwise.pages import looking, sections
 from depthwise.pages.sections import Section, write_json
 from depthwise.pages.subject import Subject, gather
-from depthwise.training.files import check_writable, write_whole
 
 SECTIONS: tuple[Callable[[Subject], Section | None], ...] = (
     sections.show_verdict,

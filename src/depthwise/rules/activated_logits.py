@@ -12,6 +12,7 @@ from depthwise.layers.ops import Dense as DenseOp
 from depthwise.rules.facts import Facts
 from depthwise.rules.finding import Finding
 from depthwise.rules.rule import CLASSIFIERS, Example, rule
+from depthwise.rules.wording import take_out
 
 HIDDEN = ("relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "hardswish", "softplus", "tanh")
 """Activations of hidden layers."""
@@ -46,7 +47,7 @@ def activated_logits(facts: Facts) -> Iterator[Finding]:
             [source.node.layer],
             f"{node.op.function} on the output",
             "logits must be free to take any value",
-            [facts.remedy(f"Take {node.op.function} out of {node.node.layer}", [Remove(node.name)])],
+            [facts.remedy(take_out(facts, node, node.op.function), [Remove(node.name)])],
         )
 
 

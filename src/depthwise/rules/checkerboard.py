@@ -10,7 +10,8 @@ from depthwise.layers.ops import ConvTranspose
 from depthwise.rules.facts import Facts
 from depthwise.rules.finding import Finding, Remedy
 from depthwise.rules.rule import Example, rule
-from depthwise.rules.wording import order_to_set, square
+from depthwise.rules.torch_words import square
+from depthwise.rules.wording import order_to_replace
 
 
 @rule(
@@ -63,4 +64,4 @@ def _multiple(facts: Facts, node: SizedNode, op: ConvTranspose) -> Remedy | None
     assert isinstance(declared, ConvTranspose)
     if declared.padding != "same":
         edits.append(Edit(node.name, "output_padding", (0,) * len(kernel)))
-    return facts.remedy(order_to_set(facts, [node], "kernel_size", square(kernel)), edits)
+    return facts.remedy(order_to_replace(facts, [node], "kernel_size", square(kernel), edits), edits)

@@ -13,6 +13,7 @@ from depthwise.layers.ops import Shape
 from depthwise.rules.facts import Facts
 from depthwise.rules.finding import SEVERITIES, Finding, Remedy
 from depthwise.rules.findings import Findings
+from depthwise.rules.losses import name_loss
 from depthwise.rules.register import RULES
 from depthwise.rules.rule import NEEDS, PROFILES, Rule
 
@@ -22,7 +23,7 @@ def check_graph(
     input_shape: Iterable[int] | None = None,
     *,
     n_outputs: int | None = None,
-    loss: str | None = None,
+    loss: object = None,
     batch_size: int | None = None,
     profile: str = "natural",
     select: Iterable[str] = (),
@@ -40,7 +41,8 @@ def check_graph(
     input_shape
         Shape of one image; may be left out where the input declares it.
     n_outputs, loss, batch_size
-        What is known of the task; a rule that needs more is not applicable.
+        What is known of the task; a rule that needs more is not applicable.  The loss as a name in either spelling of
+        PyTorch (``"cross_entropy"``, ``"CrossEntropyLoss"``), or as its class, object or function.
     profile
         ``"natural"``, ``"digits"``, ``"segmentation"`` or ``"detection"``.
     select, ignore
@@ -53,7 +55,7 @@ def check_graph(
     Raises
     ------
     RuleError
-        A code or profile is unknown.
+        A code, profile or loss is unknown.
     SizeError
         The input shape is missing, or differs from the declared one.
 
@@ -67,7 +69,7 @@ def check_graph(
     if profile not in PROFILES:
         raise RuleError(f"profile is {profile!r} but must be one of {', '.join(PROFILES)}.")
     chosen = choose_rules(tuple(rules), select, ignore)
-    facts = _gather(graph, input_shape, n_outputs, loss, batch_size, profile, root, modules)
+    facts = _gather(graph, input_shape, n_outputs, name_loss(loss), batch_size, profile, root, modules)
     found: list[Finding] = []
     silent = []
     for rule in chosen:

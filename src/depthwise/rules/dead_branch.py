@@ -9,7 +9,7 @@ from depthwise.layers import Conv2D, GlobalAvgPool2D, Output
 from depthwise.rules.facts import Facts, layers_of
 from depthwise.rules.finding import Finding, Remedy, name_each
 from depthwise.rules.rule import Example, rule
-from depthwise.rules.wording import plural
+from depthwise.rules.wording import order_to_remove, plural
 
 
 @rule(
@@ -56,7 +56,7 @@ def dead_branch(facts: Facts) -> Iterator[Finding]:
             layers,
             "nothing reads what comes out",
             f"{plural(params, 'parameter')} that cannot learn",
-            [facts.remedy(f"Remove {name_each(layers)}", edits, safe=True)],
+            [facts.remedy(_order(facts, layers), edits, safe=True)],
             place=name_each(layers),
         )
     unused = facts.measured.graph.unused
@@ -69,3 +69,7 @@ def dead_branch(facts: Facts) -> Iterator[Finding]:
             [Remedy(f"Delete {name_each(names)} from the module")],
             place=name_each(names),
         )
+
+
+def _order(facts: Facts, layers: tuple[str, ...]) -> str:
+    return order_to_remove(facts, layers) if len(layers) == 1 else f"Remove {name_each(layers)}"

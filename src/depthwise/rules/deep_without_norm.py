@@ -70,4 +70,7 @@ def _normed(facts: Facts) -> Remedy | None:
     if not convs or any(insert.name in facts.nodes for insert in norms):
         return None
     silent = [Edit(node.name, "bias", False) for node in convs]
-    return facts.remedy('Write norm="batch", bias=False on the convolutions', [*norms, *silent])
+    order = 'Write norm="batch", bias=False on the convolutions'
+    if facts.root is not None:
+        order = f"Put nn.BatchNorm{len(facts.size)}d behind the convolutions, and give these bias=False"
+    return facts.remedy(order, [*norms, *silent])

@@ -12,7 +12,7 @@ from depthwise.layers.ops import Flatten, GlobalPool
 from depthwise.rules.facts import Facts
 from depthwise.rules.finding import Finding, Remedy
 from depthwise.rules.rule import Example, rule
-from depthwise.rules.wording import percent
+from depthwise.rules.wording import order_to_put, percent
 
 MOST_OF_ALL, MANY = 0.5, 1_000_000
 """Share of the parameters, and their number, above which a layer is called heavy."""
@@ -75,5 +75,5 @@ def _pool_globally(facts: Facts, node: SizedNode) -> Remedy | None:
     insert = Insert(
         flatten.node.inputs[0], GlobalPool(function="avg"), name, name, "globalavgpool2d", only=flatten.name
     )
-    where = node.node.layer if facts.root is None else f"{facts.root}.{node.name}"
-    return facts.remedy(f"Put GlobalAvgPool2D() before {where}", [insert])
+    order = order_to_put(facts, "GlobalAvgPool2D()", "nn.AdaptiveAvgPool2d(1)", "before", node)
+    return facts.remedy(order, [insert])

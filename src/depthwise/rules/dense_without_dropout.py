@@ -12,6 +12,7 @@ from depthwise.layers.ops import Norm
 from depthwise.rules.facts import Facts, layers_of
 from depthwise.rules.finding import Finding
 from depthwise.rules.rule import Example, rule
+from depthwise.rules.wording import order_to_put
 
 USUAL_P = 0.5
 
@@ -64,5 +65,5 @@ def dense_without_dropout(facts: Facts) -> Iterator[Finding]:
         layers_of(hidden),
         "hidden dense layers without dropout or norm",
         f"{sum(node.node.params or 0 for node in hidden):,} parameters",
-        [facts.remedy(f"Put Dropout() behind {end.node.layer}", [insert])],
+        [facts.remedy(order_to_put(facts, "Dropout()", "nn.Dropout()", "behind", end), [insert])],
     )

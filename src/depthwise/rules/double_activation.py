@@ -11,6 +11,7 @@ from depthwise.layers.ops import Dropout, Flatten
 from depthwise.rules.facts import Facts, is_activation, layers_of
 from depthwise.rules.finding import Finding, Remedy
 from depthwise.rules.rule import Example, rule
+from depthwise.rules.wording import take_out
 
 RECTIFIERS = ("relu", "leaky_relu", "elu")
 """They pass on unchanged what a ReLU lets through."""
@@ -79,8 +80,8 @@ def _is_output(facts: Facts, node: SizedNode) -> bool:
 def _remedies(facts: Facts, first: SizedNode, second: SizedNode, no_effect: bool) -> list[Remedy | None]:
     """Take the first one out, as was probably meant, or the second, which may have no effect."""
     return [
-        facts.remedy(f"Take {_function(first)} out of {first.node.layer}", [Remove(first.name)]),
-        facts.remedy(f"Take {_function(second)} out of {second.node.layer}", [Remove(second.name)], safe=no_effect),
+        facts.remedy(take_out(facts, first, _function(first)), [Remove(first.name)]),
+        facts.remedy(take_out(facts, second, _function(second)), [Remove(second.name)], safe=no_effect),
     ]
 
 

@@ -11,6 +11,7 @@ from depthwise.layers.ops import Dropout as DropoutOp
 from depthwise.rules.facts import Facts
 from depthwise.rules.finding import Finding, Remedy
 from depthwise.rules.rule import Example, rule
+from depthwise.rules.wording import order_to_put
 
 
 @rule(
@@ -81,4 +82,5 @@ def _swap(facts: Facts, dropout: SizedNode, norm: SizedNode) -> Remedy | None:
         end = reader
     name = facts.fresh("dropout")
     edits: list[Change] = [Remove(dropout.name), Insert(end.name, dropout.op, name, name, "dropout")]
-    return facts.remedy(f"Put {dropout.node.layer} behind {end.node.layer}", edits)
+    moved = dropout.node.layer if facts.root is None else f"{facts.root}.{dropout.name}"
+    return facts.remedy(order_to_put(facts, moved, moved, "behind", end), edits)

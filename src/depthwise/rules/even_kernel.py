@@ -10,7 +10,8 @@ from depthwise.layers.ops import Conv, ConvTranspose, Pool
 from depthwise.rules.facts import Facts, find_runs, layers_of
 from depthwise.rules.finding import Finding, Remedy
 from depthwise.rules.rule import Example, rule
-from depthwise.rules.wording import order_to_set, pixels, square
+from depthwise.rules.torch_words import square
+from depthwise.rules.wording import order_to_replace, pixels
 
 
 @rule(
@@ -87,6 +88,5 @@ def _odd(facts: Facts, run: tuple[SizedNode, ...]) -> Remedy | None:
         if op.padding != "same" and max(map(max, op.padding)):
             edits.append(Edit(node.name, "padding", tuple(((k - 1) // 2,) * 2 for k in odd)))
     kernels = {square(edit.value) for edit in edits if edit.attribute == "kernel_size"}  # type: ignore[arg-type]
-    return facts.remedy(
-        order_to_set(facts, run, "kernel_size", kernels.pop() if len(kernels) == 1 else "odd sizes"), edits
-    )
+    wanted = kernels.pop() if len(kernels) == 1 else "odd sizes"
+    return facts.remedy(order_to_replace(facts, run, "kernel_size", wanted, edits), edits)

@@ -9,10 +9,12 @@ from functools import cached_property
 from depthwise.analysis import Analysis, LayerAnalysis
 from depthwise.analysis.fields import Fields, measure_fields
 from depthwise.errors import GraphError, SizeError
-from depthwise.graph import Change, Edit, Graph, Insert, Remove, SizedNode
+from depthwise.graph import Change, Edit, Graph, SizedNode
 from depthwise.layers.layer import ACTIVATIONS
 from depthwise.layers.ops import Activation, Conv, Dense, Op, Pool, Shape, Window
 from depthwise.rules.finding import Fix, Remedy, Trial
+from depthwise.rules.settings import are_settings, made_anew
+from depthwise.rules.torch_words import write_module
 
 
 @dataclass(frozen=True)
@@ -148,15 +150,16 @@ class Facts:
         trial = self.attempt(fix.edits)
         if trial is None:
             return None
-        return Remedy(title, fix if self.root is None or self._are_settings(fix.edits) else None, trial)
-
-    def _are_settings(self, edits: Iterable[Change]) -> bool:
-        """Whether a traced module can be changed so by setting attributes: its forward cannot be rewritten."""
-        listed = tuple(edits)
-        gone = {edit.node for edit in listed if isinstance(edit, Remove)}
-        set_on = {edit.node.partition("#")[0] for edit in listed if isinstance(edit, Edit)}
-        no_new = not any(isinstance(edit, Insert) for edit in listed)
-        return no_new and set_on <= self.modules and self.whole_paths(gone) <= self.modules
+        if self.root is None:
+            return Remedy(title, fix, trial)
+        told = {edit.node for edit in fix.edits if isinstance(edit, Edit)}
+        anew = [
+            f"{self.root}.{node.name} = {written}"
+            for node in made_anew(self, trial.graph)
+            if node.name not in told and node.name in self.modules and (written := write_module(node.op))
+        ]
+        more = f", with a new {' and '.join(anew)}" if anew else ""
+        return Remedy(title + more, fix if are_settings(self, fix.edits, trial.graph) else None, trial)
 
     def whole_paths(self, names: set[str]) -> set[str]:
         """Shortest paths under which all nodes are among some, for each of them; its own name where there is none."""

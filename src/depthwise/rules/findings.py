@@ -11,10 +11,11 @@ from typing import Any, overload
 
 from depthwise.rules.finding import SEVERITIES, Finding, Remedy
 from depthwise.rules.wording import plural
+from depthwise.tables import COLORS
 
 WIDTH = 80
 INDENT = "    "
-COLORS = {"error": "#e02929", "warning": "#936f04", "info": "#2d6dee"}
+HUES = {"error": COLORS["red"][1], "warning": COLORS["yellow"][1], "info": COLORS["blue"][1]}
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Findings(Sequence[Finding]):
                  for severity in SEVERITIES if counts[severity]]  # fmt: skip
         fixes = [finding.fix for finding in self.findings if finding.fix is not None]
         safe = sum(fix.safe for fix in fixes)
-        kinds = [plural(safe, "safe fix").replace("fixs", "fixes")] if safe else []
+        kinds = [plural(safe, "safe fix", "safe fixes")] if safe else []
         kinds += [plural(len(fixes) - safe, "proposal")] if len(fixes) > safe else []
         applied = f" [*] can be applied: {', '.join(kinds)}." if kinds else ""
         return f"{plural(len(self.findings), 'finding')}: {', '.join(parts)}.{applied}"
@@ -94,7 +95,7 @@ class Findings(Sequence[Finding]):
 
     def _repr_html_(self) -> str:
         items = "".join(
-            f'<li><span style="color: {COLORS[finding.severity]}">{html.escape(finding.place)}: {finding.code}</span> '
+            f'<li><span style="color: {HUES[finding.severity]}">{html.escape(finding.place)}: {finding.code}</span> '
             f"{html.escape(str(finding).removeprefix(f'{finding.place}: {finding.code} '))}</li>"
             for finding in self.findings
         )

@@ -11,7 +11,8 @@ from depthwise.layers.ops import Conv
 from depthwise.rules.facts import Facts, find_runs, layers_of
 from depthwise.rules.finding import Finding, Remedy
 from depthwise.rules.rule import Example, rule
-from depthwise.rules.wording import order_to_set, plural, square
+from depthwise.rules.torch_words import square
+from depthwise.rules.wording import order_to_change, order_to_set, plural
 
 
 @rule(
@@ -76,7 +77,11 @@ def _closer(facts: Facts, run: tuple[SizedNode, ...], allowed: int) -> Remedy | 
         if op.padding != "same" and [lo + hi for lo, hi in op.sides] == kept:
             sides = tuple((d * (k - 1) // 2, -(-d * (k - 1) // 2)) for d, k in zip(rate, op.kernel_size, strict=True))
             edits.append(Edit(node.name, "padding", sides))
-    remedy = facts.remedy(order_to_set(facts, run, "dilation", ", ".join(map(square, rates))), edits)
+    if facts.root is not None and {node.name for node in run} <= facts.modules:
+        order = order_to_change(facts, edits)
+    else:
+        order = order_to_set(facts, run, "dilation", ", ".join(map(square, rates)))
+    remedy = facts.remedy(order, edits)
     if remedy is None or remedy.trial is None:
         return None
     views = UnitViews(remedy.trial.graph)

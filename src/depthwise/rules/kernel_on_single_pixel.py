@@ -11,7 +11,7 @@ from depthwise.layers.ops import Conv, ConvTranspose
 from depthwise.rules.facts import Facts, find_runs, layers_of
 from depthwise.rules.finding import Finding, Remedy
 from depthwise.rules.rule import Example, rule
-from depthwise.rules.wording import order_to_set, percent
+from depthwise.rules.wording import order_to_replace, percent
 
 
 @rule(
@@ -65,4 +65,4 @@ def _pointwise(facts: Facts, run: tuple[SizedNode, ...]) -> Remedy | None:
     for node in run:
         edits += [Edit(node.name, "kernel_size", (1,) * rank), Edit(node.name, "padding", ((0, 0),) * rank)]
         edits += [Edit(node.name, "stride", (1,) * rank), Edit(node.name, "dilation", (1,) * rank)]
-    return facts.remedy(order_to_set(facts, run, "kernel_size", 1), edits, safe=True)
+    return facts.remedy(order_to_replace(facts, run, "kernel_size", 1, edits), edits, safe=True)

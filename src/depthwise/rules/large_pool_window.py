@@ -10,7 +10,8 @@ from depthwise.layers.ops import Pool
 from depthwise.rules.facts import Facts
 from depthwise.rules.finding import Finding, Remedy
 from depthwise.rules.rule import Example, rule
-from depthwise.rules.wording import order_to_set, percent, square
+from depthwise.rules.torch_words import square
+from depthwise.rules.wording import order_to_replace, percent
 
 LARGEST_WINDOW = 3
 """Side of a pooling window above which too much is lost.  Stanford CS231n (course notes on convolutional networks)."""
@@ -72,4 +73,4 @@ def _smaller(facts: Facts, node: SizedNode, op: Pool) -> Remedy | None:
     edits: list[Change] = [Edit(node.name, "kernel_size", two), Edit(node.name, "stride", two)]
     if op.padding != "same":
         edits.append(Edit(node.name, "padding", ((0, 0),) * len(two)))
-    return facts.remedy(order_to_set(facts, [node], "kernel_size", square(two)), edits)
+    return facts.remedy(order_to_replace(facts, [node], "kernel_size", square(two), edits), edits)

@@ -11,6 +11,7 @@ from depthwise.layers.ops import Activation, Conv, Dense, Dropout, Flatten, Glob
 from depthwise.rules.facts import AFFINE, Facts, find_runs, is_activation, is_depthwise, layers_of
 from depthwise.rules.finding import Finding, Remedy
 from depthwise.rules.rule import Example, rule
+from depthwise.rules.torch_words import write_activation
 
 USUAL = "relu"
 
@@ -106,4 +107,7 @@ def _activated(facts: Facts, run: tuple[SizedNode, ...]) -> Remedy | None:
         if name in facts.nodes:
             return None
         edits.append(Insert(end.name, Activation(function=usual), name, end.node.layer, end.node.kind))
+    if facts.root is not None:
+        where = " and ".join(f"{facts.root}.{edit.after}" for edit in edits)
+        return facts.remedy(f"Put {write_activation(usual)} behind {where}", edits)
     return facts.remedy(f"Put {usual} behind {' and '.join(layers_of(run))}", edits)

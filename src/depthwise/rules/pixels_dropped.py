@@ -12,7 +12,7 @@ from depthwise.layers.shapes import format_shape
 from depthwise.rules.facts import Facts, layers_of
 from depthwise.rules.finding import Finding, Remedy, name_each
 from depthwise.rules.rule import Example, rule
-from depthwise.rules.wording import percent, plural
+from depthwise.rules.wording import order_to_change, percent, plural
 
 
 @rule(
@@ -91,6 +91,8 @@ def _keep_rest(facts: Facts, droppers: list[SizedNode]) -> Remedy | None:
     others = [node for node in droppers if not isinstance(node.op, Pool)]
     edits = [Edit(node.name, "ceil_mode", True) for node in pools]
     edits += [Edit(node.name, "padding", _padded(node)) for node in others]
+    if facts.root is not None and {node.name for node in droppers} <= facts.modules:
+        return facts.remedy(order_to_change(facts, edits), edits)
     orders = []
     if pools:
         orders.append(f"ceil_mode=True on {name_each(layers_of(pools))}")

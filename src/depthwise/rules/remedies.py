@@ -8,7 +8,7 @@ from depthwise.graph import Change, Edit, Insert, Remove, SizedNode
 from depthwise.layers.ops import Merge, Pool
 from depthwise.rules.facts import Facts
 from depthwise.rules.finding import Remedy, name_run
-from depthwise.rules.wording import order_to_remove, order_to_set, pixels
+from depthwise.rules.wording import order_to_put, order_to_remove, order_to_replace, order_to_set, pixels
 
 MOST_PATHS = 3
 """Submodules that an order names one by one."""
@@ -36,10 +36,8 @@ def pool_before(facts: Facts, node: SizedNode) -> Remedy | None:
         ceil_mode=partial,
     )
     insert = Insert(source.name, pool, name, name, "maxpool2d")
-    if facts.root is None:
-        title = f"Put MaxPool2D({'ceil_mode=True' * partial}) before {node.node.layer}"
-    else:
-        title = f"Put nn.MaxPool2d(2{', ceil_mode=True' * partial}) before {facts.root}.{node.name}"
+    layer, module = f"MaxPool2D({'ceil_mode=True' * partial})", f"nn.MaxPool2d(2{', ceil_mode=True' * partial})"
+    title = order_to_put(facts, layer, module, "before", node)
     return facts.remedy(title, [insert]) or _padded(facts, node, title, insert)
 
 
@@ -83,13 +81,16 @@ def _without_stride(facts: Facts, window: SizedNode) -> Remedy | None:
     value: object = 1 if facts.root is None else (1,) * rank
     together = [window, *_beside(facts, window)]
     edits: list[Change] = [Edit(node.name, "stride", (1,) * rank) for node in together]
-    order = order_to_set(facts, together, "stride", value)
     if window.name == facts.filters[0].name and min(window.op.kernel_size) > STEM_KERNEL:  # type: ignore[attr-defined]
         small: object = STEM_KERNEL if facts.root is None else (STEM_KERNEL,) * rank
         edits.append(Edit(window.name, "kernel_size", (STEM_KERNEL,) * rank))
         edits.append(Edit(window.name, "padding", ((STEM_KERNEL // 2,) * 2,) * rank))
-        order += f" and kernel_size={small}"
-    return facts.remedy(order, edits)
+        if facts.root is not None:
+            order = order_to_replace(facts, together, "kernel_size", small, edits)
+        else:
+            order = f"{order_to_set(facts, together, 'stride', value)} and kernel_size={small}"
+        return facts.remedy(order, edits)
+    return facts.remedy(order_to_set(facts, together, "stride", value), edits)
 
 
 def _beside(facts: Facts, window: SizedNode) -> list[SizedNode]:
@@ -125,7 +126,7 @@ def cut_tail(facts: Facts, flagged: Sequence[SizedNode]) -> Remedy | None:
     if not whole <= facts.modules:
         return facts.remedy(f"Cut {name_run(paths)}", edits)
     listed = " = ".join(f"{facts.root}.{path}" for path in paths[:MOST_PATHS])
-    return facts.remedy(f"Set {listed}{' = ...' * (len(paths) > MOST_PATHS)} = nn.Identity() and adapt the head", edits)
+    return facts.remedy(f"Set {listed}{' = ...' * (len(paths) > MOST_PATHS)} = nn.Identity()", edits)
 
 
 def _unit(facts: Facts, node: SizedNode) -> str:

@@ -11,7 +11,8 @@ from depthwise.layers.ops import Conv, ConvTranspose, Merge, Pool
 from depthwise.rules.facts import Facts, layers_of
 from depthwise.rules.finding import Finding, Remedy, name_each
 from depthwise.rules.rule import Example, rule
-from depthwise.rules.wording import percent, square
+from depthwise.rules.torch_words import square
+from depthwise.rules.wording import percent
 
 
 @rule(
@@ -99,5 +100,7 @@ def _average_first(facts: Facts, group: list[SizedNode]) -> Remedy | None:
         edits.append(Insert(node.node.inputs[0], pool, name, name, "avgpool2d", only=node.name))
         edits.append(Edit(node.name, "stride", (1,) * rank))
     stride = square(group[0].op.stride)  # type: ignore[attr-defined]
-    title = f"Put AvgPool2D({stride}, ceil_mode=True) before {name_each(layers_of(group))} and set stride=1 there"
+    layer = "AvgPool2D" if facts.root is None else f"nn.AvgPool{len(group[0].op.stride)}d"  # type: ignore[attr-defined]
+    where = layers_of(group) if facts.root is None else [f"{facts.root}.{node.name}" for node in group]
+    title = f"Put {layer}({stride}, ceil_mode=True) before {name_each(where)} and set stride=1 there"
     return facts.remedy(title, edits)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from depthwise.graph import SizedNode
 from depthwise.layers import Conv2D, GlobalAvgPool2D, MaxPool2D, Output
+from depthwise.layers.ops import Pool
 from depthwise.rules.facts import Facts
 from depthwise.rules.finding import Finding, Remedy
 from depthwise.rules.remedies import pool_before
@@ -68,8 +69,8 @@ def _coverage(facts: Facts, node: SizedNode) -> list[float]:
 def _pool_earlier(facts: Facts, last: SizedNode) -> Remedy | None:
     """A pool as late as it may stand to bring the coverage up: what follows it at reach r reaches r + 2 (R - r)."""
     for node in reversed(facts.filters[1:]):
-        source = facts.fields[node.node.inputs[0]]
-        if source is None:
+        source, before = facts.fields[node.node.inputs[0]], facts.source(node)
+        if source is None or before is None or isinstance(before.op, Pool):  # two pools in a row are one large one
             continue
         ends = zip(source, facts.fields[last.name] or (), facts.size, strict=True)
         after = [float((2 * far.reach - here.reach) / side) for here, far, side in ends]

@@ -9,7 +9,9 @@ from depthwise.layers import Activation, Conv2D, GlobalAvgPool2D, MaxPool2D, Out
 from depthwise.layers.ops import Activation as ActivationOp
 from depthwise.rules.facts import Facts
 from depthwise.rules.finding import Finding
+from depthwise.rules.losses import plain_loss
 from depthwise.rules.rule import Example, rule
+from depthwise.rules.wording import take_out
 
 APPLIED = {
     "crossentropy": ("softmax", "log_softmax", "sigmoid"),
@@ -56,14 +58,5 @@ def softmax_before_loss(facts: Facts) -> Iterator[Finding]:
             [facts.last.node.layer],
             f"{op.function} before loss {facts.loss!r}",
             "the loss takes log_softmax" if plain_loss(facts.loss or "") == "nll" else "the loss takes logits",
-            [facts.remedy(f"Take {op.function} out of {facts.last.node.layer}", [Remove(facts.last.name)])],
+            [facts.remedy(take_out(facts, facts.last, op.function), [Remove(facts.last.name)])],
         )
-
-
-def plain_loss(name: str) -> str:
-    """Name of a loss as its letters alone.
-
-    >>> plain_loss("CrossEntropyLoss"), plain_loss("cross_entropy"), plain_loss("nll_loss")
-    ('crossentropy', 'crossentropy', 'nll')
-    """
-    return "".join(filter(str.isalpha, name.lower())).removesuffix("loss")

@@ -10,7 +10,7 @@ from depthwise.layers.ops import Conv, ConvTranspose
 from depthwise.rules.facts import Facts, layers_of
 from depthwise.rules.finding import Finding
 from depthwise.rules.rule import Example, rule
-from depthwise.rules.wording import order_to_set, percent, pixels
+from depthwise.rules.wording import order_to_set, percent, pixels, plural
 
 MOST_SHRINKAGE = 0.25
 """Share of the image's side that unpadded convolutions may eat."""
@@ -40,9 +40,10 @@ def unpadded_shrinkage(facts: Facts) -> Iterator[Finding]:
     share = max((total / side for total, side in zip(lost, facts.size, strict=True)), default=0.0)
     if share > MOST_SHRINKAGE:
         whole = [node for node in eaten if node.op.padding == ((0, 0),) * len(facts.size)]  # type: ignore[attr-defined]
+        verb = "eats" if len(eaten) == 1 else "eat"
         yield unpadded_shrinkage.finding(
             layers_of(eaten),
-            f"{len(eaten)} unpadded convolutions eat {percent(share)} of the side",
+            f"{plural(len(eaten), 'unpadded convolution')} {verb} {percent(share)} of the side",
             f"{pixels(tuple(lost))} of {pixels(facts.size)}",
             [
                 facts.remedy(

@@ -12,7 +12,7 @@ from depthwise.layers.shapes import format_shape
 from depthwise.rules.facts import Facts
 from depthwise.rules.finding import Finding, Remedy
 from depthwise.rules.rule import Example, rule
-from depthwise.rules.wording import order_to_set
+from depthwise.rules.wording import order_to_replace
 
 
 @rule(
@@ -58,6 +58,5 @@ def _widen(facts: Facts) -> Remedy | None:
     if attribute is None:
         return None
     argument = {"out_channels": "out_channels", "out_features": "units"}[attribute] if facts.root is None else attribute
-    return facts.remedy(
-        order_to_set(facts, [last], argument, facts.n_outputs), [Edit(last.name, attribute, facts.n_outputs)]
-    )
+    edits = [Edit(last.name, attribute, facts.n_outputs)]
+    return facts.remedy(order_to_replace(facts, [last], argument, facts.n_outputs, edits), edits)

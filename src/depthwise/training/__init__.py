@@ -2,7 +2,6 @@
 
 from depthwise.training.callbacks import Callback, EarlyStopping
 from depthwise.training.estimator import NeuralNetClassifier, NeuralNetRegressor
-from depthwise.training.files import check_writable
 from depthwise.training.history import EpochRecord, History
 from depthwise.training.loading import load
 from depthwise.training.progress import PrintLayerInfo
@@ -10,5 +9,5 @@ from depthwise.training.system import describe_system
 
 __all__ = [
     "Callback", "EarlyStopping", "EpochRecord", "History", "NeuralNetClassifier", "NeuralNetRegressor",
-    "PrintLayerInfo", "check_writable", "describe_system", "load",
+    "PrintLayerInfo", "describe_system", "load",
 ]  # fmt: skip

@@ -35,8 +35,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from depthwise import __version__
 from depthwise.errors import FileError
+from depthwise.files import write_whole
 from depthwise.notation import write_toml
-from depthwise.training.files import write_whole
 
 if TYPE_CHECKING:
     from depthwise.training.neural_net import NeuralNet

@@ -198,8 +198,7 @@ class NeuralNet(LayerParams):
             module = copy.deepcopy(self.layers)
             if input_shape is not None:
                 check_module_output(module, input_shape, n_outputs, self.outputs_are)
-            self._install(None, None, module)
-            self.analysis_ = _read_module(module, input_shape)
+            self._install(None, None, module, _read_module(module, input_shape))
         else:
             graph = Graph.from_layers(declared)
             _demand_images(graph, input_shape)
@@ -210,12 +209,18 @@ class NeuralNet(LayerParams):
         if input_shape is not None:
             self.input_shape_ = input_shape
 
-    def _install(self, declared: tuple[Layer, ...] | None, graph: SizedGraph | None, module: nn.Module) -> None:
+    def _install(
+        self,
+        declared: tuple[Layer, ...] | None,
+        graph: SizedGraph | None,
+        module: nn.Module,
+        analysis: Analysis | None = None,
+    ) -> None:
         """Take a network as one's own."""
         self.device_ = choose_device(self.device)
         self.precision_ = choose_precision(self.precision, self.device_)
         self.graph_ = graph
-        self.analysis_: Analysis | None = None if graph is None else analyze_graph(graph)
+        self.analysis_: Analysis | None = analysis if graph is None else analyze_graph(graph)
         self.module_: nn.Module = _channels_last(module.to(self.device_)).eval()
         self.layers_: Layers = view_layers(declared, self.module_)
         self.__dict__.pop("optimizer_", None)

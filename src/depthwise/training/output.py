@@ -11,6 +11,7 @@ from torch import nn
 from depthwise.errors import TrainingError
 from depthwise.graph import Edit, Graph, Node, SizedGraph
 from depthwise.layers.ops import Activation, Dense, Flatten, format_shape
+from depthwise.trace import trace_module
 
 
 def with_logits(graph: Graph, input_shape: tuple[int, ...] | None, n_outputs: int | None, of: str) -> SizedGraph:
@@ -94,16 +95,27 @@ def check_module_output(module: nn.Module, input_shape: tuple[int, ...], n_outpu
     Raises
     ------
     TrainingError
-        It has another one.
+        It has another one, or fails with such images.
+    SizeError
+        A layer does not fit the images.
     """
     # Two images: a module that squeezes its output would pass with one.
     images = torch.zeros(2, *input_shape)
     training = {child: child.training for child in module.modules()}
-    with torch.random.fork_rng(devices=[]), torch.inference_mode():
+    # Not torch.inference_mode(): lazy parameters that it makes could not be trained.
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
         module.cpu().eval()
-        output = module(images)
-    for child, mode in training.items():
-        child.training = mode
+        try:
+            output = module(images)
+        except Exception as problem:
+            trace_module(module, input_shape)  # tells which layer does not fit
+            raise TrainingError(
+                f"the module {type(module).__name__} fails with 2 images of {format_shape(input_shape)}: "
+                f"{type(problem).__name__}: {problem}. Give one that takes a batch of such images."
+            ) from problem
+        finally:
+            for child, mode in training.items():
+                child.training = mode
     shape = tuple(output.shape) if isinstance(output, torch.Tensor) else None
     if n_outputs is not None and shape != (2, n_outputs):
         gives = f"an output of shape {shape}" if shape else f"a {type(output).__name__}"

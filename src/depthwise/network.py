@@ -118,8 +118,8 @@ def check(
     target, input_shape, inputs
         As for :func:`analyze`.
     n_outputs, loss, batch_size
-        What is known of the task: number of classes, the loss or its name, images a step.  A rule that needs more is not
-        applicable.
+        What is known of the task: number of classes, the loss or its name, images a step.  A rule that needs more is
+        not applicable.
     profile
         ``"natural"`` images, ``"digits"`` (empty border), ``"segmentation"`` or ``"detection"`` (no classifier).
     select, ignore

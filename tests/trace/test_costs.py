@@ -58,3 +58,50 @@ class Attention(nn.Module):
 def test_attention_costs_what_its_two_products_cost():
     fused, written = (analyze_graph(trace_module(Attention(fused), (8, 5, 6)).at()).macs for fused in (True, False))
     assert fused == written == 2 * 30 * 30 * (4 + 3)
+
+
+class Folded(nn.Module):
+    """Filters each channel with the same weights, as images of their own in the batch."""
+
+    def __init__(self, pool):
+        super().__init__()
+        self.conv, self.pool = nn.Conv2d(1, 8, 3), pool
+
+    def forward(self, x):
+        maps = self.pool(self.conv(x.reshape(x.shape[0] * x.shape[1], 1, *x.shape[2:])))
+        return maps.reshape(x.shape[0], -1, *maps.shape[2:])
+
+
+@pytest.mark.parametrize("pool", [nn.Identity(), nn.MaxPool2d(2)])
+def test_a_convolution_of_channels_in_the_batch_is_counted(pool):
+    analysis = analyze_graph(trace_module(Folded(pool), (3, 10, 12)).at())
+    assert (analysis.params, analysis.macs, analysis.not_understood) == (80, 3 * 8 * 9 * 8 * 10, ())
+    assert analysis["conv"].receptive_field == (3, 3)
+
+
+class Clip(nn.Module):
+    """Filters each frame of a clip as an image of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3)
+
+    def forward(self, x):
+        return self.conv(x.transpose(1, 2).flatten(0, 1))
+
+
+def test_weights_of_a_function_that_is_not_understood_make_the_counts_a_bound():
+    analysis = analyze_graph(trace_module(Clip(), (3, 4, 8, 8)).at())
+    assert analysis.not_understood == (("conv", "conv2d"),)
+    assert "at least 0 MACs" in str(analysis)
+    assert "fields behind and work inside are not known: conv (conv2d)" in str(analysis)
+
+
+def test_what_only_moves_values_leaves_the_counts_exact():
+    class Rolled(nn.Module):
+        def forward(self, x):
+            return x.roll(1, 2).softmax(2).amin(2)
+
+    text = str(analyze_graph(trace_module(nn.Sequential(nn.Conv2d(1, 4, 3), Rolled()), (1, 8, 8)).at()))
+    assert "at least" not in text
+    assert text.endswith("fields behind are not known: 1.roll (roll), 1.softmax (softmax), 1 (amin)")

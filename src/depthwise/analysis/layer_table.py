@@ -71,12 +71,13 @@ def write_percent(ratios: Sequence[float] | None) -> str:
 
 def _summary(analysis: Analysis, measured: bool) -> str:
     unknown = " and those of the output, whose width the data tell" if None in analysis.output_shape else ""
-    unsure = {node.node.layer for node in analysis.graph.nodes if isinstance(node.op, Opaque)}
+    unsure = {node.node.layer for node in analysis.graph.nodes if isinstance(node.op, Opaque) and node.op.sums}
     kept = f" (and {analysis.buffers:,} running statistics, not trained)" if analysis.buffers else ""
     lines = [
         f"{analysis.params:,} parameters{kept}{unknown}, {write_bytes(4 * analysis.params)}",
-        f"{'at least ' if unsure else ''}{write_count(analysis.macs)} MACs an image (FLOPs are twice that), {write_count(analysis.elementwise)} "
-        f"element-wise operations, {write_bytes(analysis.activation_bytes)} of activations in float32",
+        f"{'at least ' if unsure else ''}{write_count(analysis.macs)} MACs an image (FLOPs are twice that), "
+        f"{write_count(analysis.elementwise)} element-wise operations, "
+        f"{write_bytes(analysis.activation_bytes)} of activations in float32",
     ]
     if measured:
         lines.append(

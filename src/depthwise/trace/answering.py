@@ -9,7 +9,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from depthwise.trace.functions import FUNCTIONS
-from depthwise.trace.layout import Traced, tensor_shape
+from depthwise.trace.layout import Indices, Traced, tensor_shape
 from depthwise.trace.recorder import Recorder
 from depthwise.trace.unknown import NeedsValuesError, run_unknown
 
@@ -111,6 +111,7 @@ class Answering(TorchFunctionMode):
     def _given(self, answer: Any, real: Any, dtype: torch.dtype, args: tuple[Any, ...]) -> Any:
         """Tensors for what a rule found, in the same structure."""
         if isinstance(answer, Traced):
+            dtype = torch.int64 if isinstance(answer, Indices) else dtype
             tensor = torch.empty(tensor_shape(answer.dims), dtype=dtype, device="meta") if real is None else real
             return self.recorder.register(tensor, answer)
         if real is not None and not isinstance(answer, (tuple, list)):
@@ -118,7 +119,7 @@ class Answering(TorchFunctionMode):
         if isinstance(answer, (tuple, list)):
             parts = [None] * len(answer) if real is None else list(real)
             given = [self._given(part, its, dtype, args) for part, its in zip(answer, parts, strict=True)]
-            return tuple(given) if isinstance(answer, tuple) else given
+            return type(answer)(given)
         return answer
 
 

@@ -56,10 +56,8 @@ def reshaped(recorder: Recorder, source: Traced, sizes: tuple[int, ...]) -> Trac
         row = asked if len(sizes) > 1 else total
         raise SizeError(
             f"layer {name!r}: a view as {'x'.join(map(str, sizes))} does not fit to {format_shape(source.shape)}, "
-            f"which "
-            f"is {total} values an image, not {row}. Use images of the size it was made for, or flatten(1) and "
-            f"layers of "
-            f"{total} inputs behind it."
+            f"which is {total} values an image, not {row}. "
+            f"Use images of the size it was made for, or flatten(1) and layers of {total} inputs behind it."
         )
     dims = regroup(source.dims, full)
     if dims is not None:
@@ -344,14 +342,14 @@ def _setitem(recorder: Recorder, input: Any, index: Any, value: Any) -> Any:
     dims = sources[0].dims if recorder.traced(input) is not None else None
     if dims is None:
         dims = without_positions(tuple(channels(size) for size in input.shape))
-    op = Opaque(function="assignment to a slice", shape=graph_shape(dims))
+    op = Opaque(function="assignment to a slice", shape=graph_shape(dims), sums=False)
     return recorder.record(op, sources, "setitem", dims)
 
 
 def _roll(recorder: Recorder, input: Any, *_: Any, **__: Any) -> Any:
     source = recorder.traced(input)
     assert source is not None
-    return recorder.record(Opaque(function="roll", shape=source.shape), (source,), "roll", source.dims)
+    return recorder.record(Opaque(function="roll", shape=source.shape, sums=False), (source,), "roll", source.dims)
 
 
 RULES: dict[str, Callable[..., Any]] = {

@@ -57,6 +57,17 @@ class Traced:
         return Traced(self.node, dims, self.shape, dims == map_dims(self.shape))
 
 
+class Indices(Traced):
+    """Where values were found: a tensor of whole numbers."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, values: Traced) -> Indices:
+        """Places of values that were chosen, one for each."""
+        return cls(values.node, values.dims, values.shape, values.plain)
+
+
 @lru_cache(maxsize=1024)
 def map_dims(shape: Shape) -> Dims:
     """Layout of an ordinary map or row of values with its batch.

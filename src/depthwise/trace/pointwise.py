@@ -59,7 +59,8 @@ def _softmax(function: str, recorder: Recorder, input: Any, dim: Any = None, *_:
     axis = dim if dim is not None else 1 if len(source.dims) not in (0, 1, 3) else 0
     over = over_positions(source.dims, [axis])
     if over is None:
-        return recorder.record(Opaque(function=function, shape=source.shape), (source,), function, source.dims)
+        opaque = Opaque(function=function, shape=source.shape, sums=False)
+        return recorder.record(opaque, (source,), function, source.dims)
     return recorder.record(Activation(function=function, over_map=over), (source,), function, source.dims)
 
 

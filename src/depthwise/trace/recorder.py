@@ -19,6 +19,9 @@ from depthwise.trace.layout import Dims, Traced, graph_shape, map_dims
 FOLDED = (Activation, Dropout, Flatten)
 """Operations that are no row of the table: they stand in the row of what they read."""
 
+BESIDE = ("state", "scores")
+"""Kinds of what PyTorch's layers return beside their output: where nothing reads it, it is left out."""
+
 
 class Recorder:
     """Collects the operations of one forward pass in order.
@@ -161,6 +164,10 @@ class Recorder:
         """Let the graph tell what does not fit, and at which size of images it would."""
         Graph((*self.nodes, node)).at()
 
+    def reads_weights(self) -> bool:
+        """Whether the current call reads learned values."""
+        return any(map(self._origins, self.constants))
+
     def _weights(self) -> tuple[int, frozenset[int]]:
         """Number of learned values that the current call is the first to read, and which they are."""
         if not self.constants:
@@ -188,7 +195,8 @@ class Recorder:
 
     def graph(self, output: Traced | None, observed: bool) -> Graph:
         """Everything recorded, with the output last."""
-        nodes = self.nodes
+        read = {name for node in self.nodes for name in node.inputs} | {output.node if output else ""}
+        nodes = [node for node in self.nodes if node.name in read or node.kind not in BESIDE]
         if output is not None and nodes[-1].name != output.node:
             nodes = _ordered(nodes, output.node)
         moved = {node.name: self.rows.get(node.name, node.layer) for node in nodes}

@@ -64,6 +64,7 @@ def _convolution(
     transposed: bool,
     output_padding: Any,
     groups: int,
+    *_: Any,
 ) -> Any:
     rank = len(weight.shape) - 2
     if transposed:
@@ -113,6 +114,7 @@ def _slice(recorder: Recorder, input: Any, dim: int = 0, start: Any = None, end:
 
 RULES: dict[str, Rule] = {
     "convolution": _convolution,
+    "_convolution": _convolution,
     "native_batch_norm": _batch_norm,
     "_native_batch_norm_legit": _batch_norm,
     "_native_batch_norm_legit_no_training": _batch_norm,

@@ -18,6 +18,7 @@ from depthwise.trace.layout import (
     POSITION,
     Atom,
     Dims,
+    Indices,
     Traced,
     atoms_of,
     broadcast,
@@ -197,6 +198,10 @@ def _multi_head(
     return out, weights
 
 
+PAIRS: dict[str, Callable[..., Any]] = {
+    name: getattr(torch.return_types, name) for name in ("max", "min", "median", "nanmedian", "mode")
+}
+"""Functions that along a dimension tell values and their places."""
 POOLS: dict[str, Any] = {"mean": "avg", "sum": "avg", "nansum": "avg", "nanmean": "avg", "amax": "max", "max": "max"}
 
 
@@ -220,8 +225,9 @@ def _reduce(
     count = len(source.dims)
     listed = range(count) if dim is None or dim == () else (dim,) if isinstance(dim, int) else dim
     out = _statistic(recorder, source, function, {entry % count for entry in listed}, keep)
-    pairs = function in ("max", "min", "median", "mode", "cummax", "sort", "kthvalue") and dim is not None
-    return (out, out) if pairs else (out,) * 2 if function in ("std_mean", "var_mean") else out
+    if dim is not None and function in PAIRS:
+        return PAIRS[function]((out, Indices.of(out)))
+    return (out, out) if function in ("std_mean", "var_mean") else out
 
 
 def _statistic(recorder: Recorder, source: Traced, function: str, chosen: set[int], keep: bool) -> Traced:
@@ -236,7 +242,8 @@ def _statistic(recorder: Recorder, source: Traced, function: str, chosen: set[in
         op: Any = Reduce(function=function) if fewer == 1 else Select(channels=fewer)
         return recorder.record(op, (source,), function, dims)
     if any(map(is_position, left)):
-        return recorder.record(Opaque(function=function, shape=graph_shape(dims)), (source,), function, dims)
+        opaque = Opaque(function=function, shape=graph_shape(dims), sums=False)
+        return recorder.record(opaque, (source,), function, dims)
     pool = POOLS.get(function, function)
     whole = not any(atom.label == CHANNEL for atom in gone)
     if whole and keep and source.plain:
@@ -271,7 +278,7 @@ def end(recorder: Recorder, output: Traced) -> Traced:
 STATISTICS = [
     "mean", "sum", "amax", "amin", "max", "min", "var", "std", "norm", "logsumexp", "prod", "median", "nansum",
     "nanmean", "all", "any", "argmax", "argmin", "mode", "std_mean", "var_mean", "count_nonzero", "vector_norm",
-    "linalg_vector_norm", "linalg_norm", "cumsum_",
+    "linalg_vector_norm", "linalg_norm", "nanmedian",
 ]  # fmt: skip
 
 RULES: dict[str, Callable[..., Any]] = {

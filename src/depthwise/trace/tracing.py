@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from operator import is_
 from typing import Any
 
@@ -13,6 +13,7 @@ from torch import nn
 
 from depthwise.errors import SizeError, TargetError
 from depthwise.graph import Graph
+from depthwise.layers.shapes import checked_shape
 from depthwise.trace.answering import Answering
 from depthwise.trace.layout import Traced
 from depthwise.trace.recorder import Recorder
@@ -87,16 +88,13 @@ def _given(module: nn.Module, input_shape: Any, inputs: Any) -> tuple[list[tuple
             f"{type(module).__name__} is a module of PyTorch, and the shape of its images is not known. "
             "Give input_shape=(channels, height, width), or inputs=((3, 224, 224), ...) for several inputs."
         )
-    listed = (tuple(input_shape),) if inputs is None else inputs if isinstance(inputs, (tuple, list)) else (inputs,)
-    if inputs is not None and listed and all(isinstance(entry, int) for entry in listed):
-        listed = (tuple(listed),)
-    shapes = [tuple(entry.shape[1:]) if isinstance(entry, torch.Tensor) else tuple(entry) for entry in listed]
-    for shape in shapes:
-        if not shape or not all(isinstance(side, int) and side > 0 for side in shape):
-            raise SizeError(
-                f"input_shape is {shape!r} but must be whole numbers of 1 or more: "
-                "(channels, height, width) or (features,)."
-            )
+    if inputs is None:
+        listed: Any = (input_shape,)
+    else:
+        listed = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
+        if listed and not any(isinstance(entry, (tuple, list, torch.Tensor)) for entry in listed):
+            listed = (tuple(listed),)
+    shapes = [checked_shape(entry.shape[1:] if isinstance(entry, torch.Tensor) else entry) for entry in listed]
     return shapes, [entry if isinstance(entry, torch.Tensor) else None for entry in listed]
 
 
@@ -115,7 +113,14 @@ def _initialized(module: nn.Module, shapes: list[tuple[int, ...]], examples: lis
     """A copy of a module with lazy parameters, which one run on an empty image has given their shapes."""
     module = copy.deepcopy(module)
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        module(*_images(shapes, examples, "cpu", torch.float32))
+        try:
+            module(*_images(shapes, examples, "cpu", torch.float32))
+        except Exception as problem:
+            with suppress(NeedsValuesError):
+                _recorded(module, shapes, examples, observed=False)  # tells which layer does not fit
+            raise TargetError(
+                f"{type(module).__name__} cannot be run: {type(problem).__name__}: {problem}"
+            ) from problem
     return module
 
 
@@ -159,11 +164,21 @@ def _recorded(module: nn.Module, shapes: list[tuple[int, ...]], examples: list[A
             ) from problem
     found = first_traced(recorder, output)
     if found is None:
-        raise TargetError(
-            f"{type(module).__name__} returns {type(output).__name__}, in which no tensor was made of the image. "
-            "Give a module that returns its output tensor."
-        )
+        raise _lost(module, output)
     return recorder.graph(end(recorder, found), observed)
+
+
+def _lost(module: nn.Module, output: Any) -> TargetError:
+    if any(isinstance(part, torch.Tensor) for part in (output, *_parts(output))):
+        return TargetError(
+            f"{type(module).__name__} returns {type(output).__name__}, which no function of PyTorch was seen to make "
+            "of the image: numpy(), tolist() and torch.vmap cannot be followed. Write what they do with PyTorch's "
+            "functions of whole batches, or give a module that returns what it makes of the image."
+        )
+    return TargetError(
+        f"{type(module).__name__} returns {type(output).__name__}, in which no tensor was made of the image. "
+        "Give a module that returns its output tensor."
+    )
 
 
 def _arguments(module: nn.Module, problem: TypeError, given: int) -> TargetError:
@@ -180,17 +195,18 @@ def first_traced(recorder: Recorder, output: Any) -> Traced | None:
     """The first tensor among outputs that the image went into."""
     if isinstance(output, torch.Tensor):
         return recorder.traced(output)
+    return next((found for part in _parts(output) if (found := first_traced(recorder, part)) is not None), None)
+
+
+def _parts(output: Any) -> Iterable[Any]:
+    """What a module's output holds: entries of a tuple, values of a dictionary, attributes of a record."""
+    if isinstance(output, torch.Tensor):
+        return ()
     if isinstance(output, (tuple, list)):
-        parts: Iterable[Any] = output
-    else:
-        parts = (
-            output.values()
-            if hasattr(output, "values")
-            else vars(output).values()
-            if hasattr(output, "__dict__")
-            else ()
-        )
-    return next((found for part in parts if (found := first_traced(recorder, part)) is not None), None)
+        return output
+    if hasattr(output, "values"):
+        return output.values()
+    return vars(output).values() if hasattr(output, "__dict__") else ()
 
 
 @contextmanager

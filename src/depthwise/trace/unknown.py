@@ -1,4 +1,7 @@
-"""Functions without a rule: their shapes are taken from a run on empty tensors, their windows are measured."""
+"""Functions without a rule: their shapes are taken from a run on empty tensors, their windows are measured.
+
+A function that reads weights is never measured: a window would tell its field, and hide that its work is not known.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,8 @@ def run_unknown(recorder: Recorder, name: str, func: Callable[..., Any], args: A
 def _registered(recorder: Recorder, name: str, func: Any, call: Any, sources: list[Traced], result: Any) -> Any:
     if isinstance(result, (tuple, list)):
         parts = [_registered(recorder, name, func, None, sources, part) for part in result]
-        return type(result)(parts) if type(result) in (tuple, list) else type(result)(*parts)
+        # PyTorch's own named results take one sequence, as tuple does; Python's named tuples take their fields.
+        return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
     if not isinstance(result, torch.Tensor):
         return result
     dims = _layout(tuple(result.shape), sources[0])
@@ -92,7 +96,7 @@ def _measure(
     args, kwargs = call
     rank = len(out) - 2
     source = sources[0]
-    if len(sources) != 1 or rank < 1 or not source.plain or len(source.shape) != rank + 1:
+    if recorder.reads_weights() or len(sources) != 1 or rank < 1 or not source.plain or len(source.shape) != rank + 1:
         return None
     shape = tuple(side or 0 for side in source.shape)
     windows = []

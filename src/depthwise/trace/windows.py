@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from math import prod
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 from depthwise.layers.mixing import Opaque, Reshape
 from depthwise.layers.ops import Conv, ConvTranspose, Pad, Pool, Size, Upsample
 from depthwise.layers.resampling import AdaptivePool, PixelShuffle, PixelUnshuffle, Resize, Select
-from depthwise.trace.layout import BATCH, Atom, Traced, is_channels, map_dims, tensor_shape
+from depthwise.trace.layout import BATCH, CHANNEL, Atom, Indices, Traced, channels, is_channels, map_dims, tensor_shape
 from depthwise.trace.recorder import Recorder
 
 MODES = {"bilinear": "linear", "linear": "linear", "trilinear": "linear", "bicubic": "cubic"}
@@ -93,7 +94,23 @@ def _conv(
 
 def _slid(recorder: Recorder, op: Any, source: Traced, rank: int, kind: str, name: str = "") -> Any:
     image = as_map(recorder, source, rank)
-    return NotImplemented if image is None else recorder.record(op, (image,), kind, name=name)
+    if image is None:
+        return _slid_over_copies(recorder, op, source, rank, kind, name)
+    return recorder.record(op, (image,), kind, name=name)
+
+
+def _slid_over_copies(recorder: Recorder, op: Any, source: Traced, rank: int, kind: str, name: str) -> Any:
+    """A window over channels that stand in the batch: with the same weights for each of them, as groups."""
+    batch, *rest = source.dims
+    copies = prod(atom.size for atom in batch)
+    folded = all(atom.label in (BATCH, CHANNEL) for atom in batch)
+    if not folded or tensor_shape(tuple(rest))[1:] != source.shape[1:] or map_dims(source.shape)[2:] != tuple(rest[1:]):
+        return NotImplemented
+    if isinstance(op, Conv):
+        op = replace(op, out_channels=(op.out_channels or 0) * copies, in_channels=(op.in_channels or 0) * copies,
+                     groups=(op.groups or 1) * copies)  # fmt: skip
+    made = recorder.record(op, (source,), kind, name=name)
+    return made.under((batch, channels((made.shape[0] or 0) // copies), *map_dims(made.shape)[2:]))
 
 
 def _conv_transpose(
@@ -135,7 +152,7 @@ def _max_pool(
         padding=tuple((p, p) for p in per_axis(padding, rank)), dilation=per_axis(dilation, rank), ceil_mode=ceil_mode,
     )  # fmt: skip
     pooled = _slid(recorder, op, recorder.traced(input), rank, f"maxpool{rank}d", f"max_pool{rank}d")  # type: ignore[arg-type]
-    return (pooled, pooled) if return_indices and pooled is not NotImplemented else pooled
+    return (pooled, Indices.of(pooled)) if return_indices and pooled is not NotImplemented else pooled
 
 
 def _avg_pool(
@@ -184,7 +201,7 @@ def _adaptive_pool(
     )
     kind, name = f"adaptive{function}pool{rank}d", f"adaptive_{function}_pool{rank}d"
     pooled = _slid(recorder, AdaptivePool(function=function, size=size), recorder.traced(input), rank, kind, name)  # type: ignore[arg-type]
-    return (pooled, pooled) if return_indices and pooled is not NotImplemented else pooled
+    return (pooled, Indices.of(pooled)) if return_indices and pooled is not NotImplemented else pooled
 
 
 def _pad(recorder: Recorder, input: Any, pad: Any, mode: str = "constant", value: Any = None) -> Any:

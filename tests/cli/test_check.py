@@ -196,3 +196,11 @@ def test_rules_lists_all_of_them(run):
     out = run("rules")[1]
     assert [line.split()[0] for line in out.splitlines()] == [rule.code for rule in RULES]
     assert len(json.loads(run("rules", "--json")[1])) == len(RULES)
+
+
+def test_json_tells_what_a_fix_changed(run):
+    status, out, _ = run("check", "[16C3ps]*9-GAP-10N", "--input", "1x32x32", "--unsafe-fixes", "--json")
+    (one,) = json.loads(out)
+    assert status == 0 and not any(found["severity"] == "warning" for found in one["findings"])
+    assert "MaxPool2D() before conv2d9" in one["changed"][0]
+    assert "changed" not in json.loads(run("check", "16C3ps-GAP-10N", "--input", "1x8x8", "--json")[1])[0]

@@ -68,20 +68,19 @@ def check(
         )
     form = Form.JSON if as_json else output_format
     changes = fix or unsafe_fixes or diff
-    checked, differs = [], False
+    checked, changed = [], []
     for target in named:
         settings = told.over(configuration.of(target))
-        if changes:
-            one, text = _mended(target, settings, unsafe_fixes, write=not diff)
-            differs = differs or bool(text)
-            if text and form is Form.TEXT:
-                print(text)
-        else:
-            one = _checked(target, settings)
+        one, text = (
+            _mended(target, settings, unsafe_fixes, write=not diff) if changes else (_checked(target, settings), "")
+        )
+        if text and form is Form.TEXT:
+            print(text)
         checked.append(one)
+        changed.append(text)
     if not (diff and form is Form.TEXT):
-        _print(checked, form, statistics)
-    if (diff and differs) or any(one.findings.problems for one in checked):
+        _print(checked, changed, form, statistics)
+    if (diff and any(changed)) or any(one.findings.problems for one in checked):
         raise typer.Exit(1)
 
 
@@ -170,9 +169,13 @@ def _names(node: ast.stmt) -> Iterable[str]:
     return ()
 
 
-def _print(checked: list[Checked], form: Form, statistics: bool) -> None:
+def _print(checked: list[Checked], changed: list[str], form: Form, statistics: bool) -> None:
     if form is Form.JSON:
-        print_json([{"target": one.target, **one.findings.to_dict()} for one in checked])
+        # What a fix did, or with --diff would do: as the text form prints it, line by line.
+        told = [{"changed": text.splitlines()} if text else {} for text in changed]
+        print_json(
+            [{"target": one.target, **one.findings.to_dict(), **more} for one, more in zip(checked, told, strict=True)]
+        )
     elif form is Form.GITHUB:
         from depthwise.rules import write_github
 

@@ -21,6 +21,7 @@ from depthwise import (
     NeuralNetClassifier,
     Output,
     PrintLayerInfo,
+    draw_to_file,
     plot_conv_activity,
     plot_conv_weights,
     plot_loss,
@@ -89,7 +90,8 @@ def main(quick: bool = False, path: str | None = None) -> None:
     plot_loss(net0).save("mnist-history.png")
     # cell 001:15
     plot_conv_weights(net0.layers_[1], figsize=(4, 4)).save("mnist-weights.png")
-    # cell 001:13 a drawing of the architecture: comes with the issue "Look inside"
+    # cell 001:13
+    draw_to_file(net0, "mnist-architecture.svg")
     # cell 001:16
     x = X[:1]
     # cell 001:17

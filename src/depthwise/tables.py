@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import os
 import re
+import sys
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +24,11 @@ COLORS = {
     "magenta": (35, "#cb24bd"),
     "cyan": (36, "#088098"),
 }
+
+
+def wants_color() -> bool:
+    """Whether colors reach a terminal; https://no-color.org switches them off."""
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from depthwise.cli.options import AsJson, Classes, InputShape, print_json, read_shape, use_color
+from depthwise.cli.options import AsJson, Classes, InputShape, print_json, read_shape
+from depthwise.tables import wants_color
 
 
 def analyze(
@@ -35,8 +36,8 @@ def analyze(
     elif html:
         print(analysis.html())
     elif verbosity is not None:
-        print(analysis.table(verbosity, color=use_color()))
+        print(analysis.table(verbosity, color=wants_color()))
     else:
-        print(analysis.text(color=use_color()))
+        print(analysis.text(color=wants_color()))
     if explain and not as_json:
         print(f"\n{analysis.explain()}")

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from depthwise.cli.options import AsJson, Seed, print_json, use_color
+from depthwise.cli.options import AsJson, Seed, print_json
+from depthwise.tables import wants_color
 
 LAYERS = "[32C3ps]*2-64C3s2ps-D0.25-64N-D0.5-N"
 """A network for images of 8 x 8: deeper ones would look beyond the border, as `depthwise check` tells."""
@@ -33,7 +34,7 @@ def demo(
     digits = load_images("digits")
     if not as_json:
         shape = digits.input_shape
-        print(f"{digits}\n\n{analyze(LAYERS, shape, n_outputs=10).text(color=use_color())}\n")
+        print(f"{digits}\n\n{analyze(LAYERS, shape, n_outputs=10).text(color=wants_color())}\n")
         print(f"{check(LAYERS, shape, n_outputs=10)}\n")
     parts = train_test_split(digits.X, digits.y, test_size=0.25, random_state=seed, stratify=digits.y)
     X_train, X_test, y_train, y_test = parts

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -57,11 +55,6 @@ def picture_shape(net: NeuralNet) -> tuple[int, int, int]:
         raise TargetError(f"the network reads rows of {features} values, not pictures. Call its predict from Python.")
     channels, height, width = net.input_shape_
     return channels, height, width
-
-
-def use_color() -> bool:
-    """Whether standard output is a terminal that wants color (no-color.org)."""
-    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
 def print_json(value: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -10,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from depthwise.rules import Findings
-from depthwise.tables import Cell, Column, Table
+from depthwise.tables import Cell, Column, Table, wants_color
 from depthwise.training.history import EpochRecord
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ def layer_info(net: NeuralNet, verbosity: int) -> str:
     """The greeting and the table of layers, as the tutorials have them."""
     if net.analysis_ is None:
         return greeting(net)
-    return net.analysis_.table(min(verbosity, MOST_COLUMNS), color=_wants_color())
+    return net.analysis_.table(min(verbosity, MOST_COLUMNS), color=wants_color())
 
 
 def findings_text(net: NeuralNet) -> str:
@@ -127,7 +126,7 @@ class TrainingProgress:
 
     def __init__(self, net: NeuralNet, n_images: int, *, validates: bool, classifies: bool) -> None:
         self.verbose = int(net.verbose)
-        self.table = EpochTable(validates=validates, classifies=classifies, color=_wants_color())
+        self.table = EpochTable(validates=validates, classifies=classifies, color=wants_color())
         self.total = n_images * net.max_epochs
         self.bar: Progress | None = None
         self.task: TaskID | None = None
@@ -183,8 +182,3 @@ def _bar() -> Progress:
     columns = (BarColumn(), TaskProgressColumn(), Speed(), TimeRemainingColumn())
     # A console of its own reads NO_COLOR and the width now; rich's global one did when it was first used.
     return Progress(*columns, console=Console(), transient=True)
-
-
-def _wants_color() -> bool:
-    """Whether colors reach a terminal; https://no-color.org switches them off."""
-    return sys.stdout.isatty() and "NO_COLOR" not in os.environ

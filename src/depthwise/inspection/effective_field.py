@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from depthwise.errors import GraphError, SizeError
+from depthwise.inspection.asking import undisturbed
 from depthwise.layers.ops import format_shape
 
 OUTSIDE = 1 - 0.9545
@@ -112,7 +112,7 @@ def measure_effective_field(
     total = torch.zeros(shape[1:], dtype=torch.float64)
     path: str = ""
     place: tuple[int, ...] = ()
-    with _evaluating(module):
+    with undisturbed(module), torch.enable_grad():
         for start in range(0, n_images, IMAGES_A_BATCH):
             count = min(IMAGES_A_BATCH, n_images - start)
             images = torch.randn((count, *shape), generator=generator).to(parameter).requires_grad_()
@@ -123,19 +123,6 @@ def measure_effective_field(
             total += gradient.abs().double().sum((0, 1)).cpu()
     largest = float(total.max())
     return EffectiveField(path, place, (total / (largest or 1.0)).numpy().astype(np.float32))
-
-
-@contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside, each part's own mode again outside."""
-    modes = {part: part.training for part in module.modules()}
-    module.eval()
-    try:
-        with torch.enable_grad():
-            yield
-    finally:
-        for part, mode in modes.items():
-            part.training = mode
 
 
 def _map_of(module: nn.Module, images: Tensor, layer: str | None) -> tuple[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Every error of depthwise, and nothing else.
+"""Every error of depthwise, and how a guess is offered.
 
 ::
 
@@ -14,11 +14,15 @@
     ├── DataError        images or labels cannot be read or do not fit
     │   └── UnsplitError  a part was asked of images that do not come in parts
     ├── TrainingError    the network cannot be trained as asked
-    └── FileError        a saved network cannot be written or read
+    ├── FileError        a saved network cannot be written or read
+    └── StudyError       a study folder is another study's, or cannot be written or read
 
 A message says where, what (both clashing numbers) and what to do.  All of them are ``ValueError``, as scikit-learn's
 callers expect; the command line prints the message alone and exits with status 2.
 """
+
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class DepthwiseError(ValueError):
@@ -71,3 +75,17 @@ class TrainingError(DepthwiseError):
 
 class FileError(DepthwiseError):
     """A saved network cannot be written or read."""
+
+
+class StudyError(DepthwiseError):
+    """A study folder is that of another study, or cannot be written or read."""
+
+
+def did_you_mean(word: object, known: Iterable[str], most: int = 1) -> str:
+    """A sentence that offers the names nearest to a wrong one, with a space before it; nothing if none is near.
+
+    >>> did_you_mean("adm", ["adam", "sgd"])
+    " Did you mean 'adam'?"
+    """
+    guesses = get_close_matches(str(word), list(known), most)
+    return f" Did you mean {' or '.join(map(repr, guesses))}?" if guesses else ""

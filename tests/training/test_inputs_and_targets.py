@@ -6,7 +6,7 @@ import torch
 
 from depthwise.errors import DataError, TrainingError
 from depthwise.training.inputs import arrange, input_shape_of, statistics
-from depthwise.training.targets import choose_validation
+from depthwise.training.validation import choose_validation
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from depthwise.training import NeuralNetClassifier
 from depthwise.training.batches import DeviceData
 from depthwise.training.losses import Penalty
 
-MOST_CALLS = {0.0: 300, 0.01: 340}
+MOST_CALLS = {0.0: 330, 0.01: 370}
 """Python calls a batch, by l2; a bare loop makes about 190, skorch 1.4.0 about 3,100."""
 
 
@@ -24,7 +24,7 @@ def data(n_images, features=3):
 
 def test_every_image_comes_once_an_epoch_and_in_another_order():
     generator = torch.Generator().manual_seed(0)
-    orders = [torch.cat([y for _, y in data(50).shuffled(16, generator)]) for _ in range(2)]
+    orders = [torch.cat([batch.targets for batch in data(50).shuffled(16, generator)]) for _ in range(2)]
     assert [sorted(order.tolist()) for order in orders] == [list(range(50))] * 2
     assert not torch.equal(*orders)
 
@@ -42,25 +42,26 @@ def test_every_image_comes_once_an_epoch_and_in_another_order():
 )
 def test_the_last_batch_holds_what_is_left_but_never_one_image(n_images, batch_size, sizes):
     batches = data(n_images).shuffled(batch_size, torch.Generator())
-    assert [len(X) for X, _ in batches] == sizes
+    assert [len(batch.images) for batch in batches] == sizes
 
 
 def test_batches_in_order_are_nearly_equal():
-    assert [len(X) for X, _ in data(10).in_order(4)] == [4, 3, 3]
-    assert torch.equal(torch.cat([y for _, y in data(10).in_order(4)]), torch.arange(10))
+    assert [len(batch.images) for batch in data(10).in_order(4)] == [4, 3, 3]
+    assert torch.equal(torch.cat([batch.targets for batch in data(10).in_order(4)]), torch.arange(10))
 
 
 def test_a_part_shares_the_memory_of_the_whole():
     whole = data(10)
     part = whole.part(torch.tensor([7, 2]))
     assert part.X is whole.X and len(part) == 2
-    assert [y.tolist() for _, y in part.in_order()] == [[7, 2]]
+    assert [batch.targets.tolist() for batch in part.in_order()] == [[7, 2]]
 
 
 def test_images_stay_bytes_until_the_network_and_lie_channels_last():
     X = torch.zeros(6, 3, 4, 4, dtype=torch.uint8)
-    ((batch, _),) = DeviceData.on(torch.device("cpu"), X).in_order()
-    assert batch.dtype == torch.uint8 and batch.is_contiguous(memory_format=torch.channels_last)
+    (batch,) = DeviceData.on(torch.device("cpu"), X).in_order()
+    images = batch.images
+    assert images.dtype == torch.uint8 and images.is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.mark.parametrize("l2", MOST_CALLS)

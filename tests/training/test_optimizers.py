@@ -19,8 +19,13 @@ def test_every_name_steps_with_its_learning_rate(name):
     module = nn.Linear(3, 2)
     before = module.weight.clone()
     optimizer = make(name, module)
-    module(torch.ones(1, 3)).sum().backward()
-    optimizer.step()
+
+    def compute():
+        loss = module(torch.ones(1, 3)).sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(compute)
     assert not torch.equal(module.weight, before) and optimizer.defaults["lr"] == 0.1
 
 

@@ -85,8 +85,8 @@ def test_a_regression_ends_as_wide_as_its_targets():
 def test_two_classes_have_two_logits(two_classes):
     net = NeuralNetClassifier([Output()], max_epochs=1, verbose=0).fit(*two_classes)
     assert net.module_.output1.out_features == 2
-    with pytest.raises(TrainingError, match="ends in layer 'dense1' with 1 values an image, but 2 classes need 2"):
-        NeuralNetClassifier([Dense(1, None)], verbose=0).fit(*two_classes)
+    with pytest.raises(TrainingError, match="ends in layer 'dense1' with 3 values an image, but 2 classes need 2"):
+        NeuralNetClassifier([Dense(3, None)], verbose=0).fit(*two_classes)
 
 
 def test_lazy_parameters_can_be_trained_once_their_output_was_checked():

@@ -21,10 +21,15 @@ SETTINGS = {
 }
 
 
-@parametrize_with_checks([
-    NeuralNetClassifier([Dense(32), Output()], **SETTINGS),
-    NeuralNetRegressor([Dense(32), Output()], **SETTINGS),
-])  # fmt: skip
+def declared_failures(estimator):
+    reason = "a batch with an image twice is another batch than one with an image of weight 2"
+    return {"check_sample_weight_equivalence_on_dense_data": reason}
+
+
+@parametrize_with_checks(
+    [NeuralNetClassifier([Dense(32), Output()], **SETTINGS), NeuralNetRegressor([Dense(32), Output()], **SETTINGS)],
+    expected_failed_checks=declared_failures,
+)
 def test_scikit_learn_has_no_complaint(estimator, check):
     check(estimator)
 

@@ -9,9 +9,10 @@ from sklearn.base import BaseEstimator
 
 from depthwise.displays.asking import read_module, read_pictures
 from depthwise.displays.display import Display
+from depthwise.displays.judging import judge
 from depthwise.displays.rows import draw_rows, make_panels
 from depthwise.inspection import Statistics, measure_statistics
-from depthwise.training.losses import choose_loss
+from depthwise.rules import Findings
 from depthwise.training.targets import check_lengths
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 DEAD, WEAK, ALIVE = "#D55E00", "#E69F00", "#0072B2"
 """Vermillion, orange and blue of Okabe and Ito's palette; nearly dead units are hatched as well."""
+CODES = ("ACT", "HED", "NRM")
+"""Beginnings of the codes of the rules that judge what keeps activations and gradients alive."""
 
 
 class HealthDisplay(Display):
@@ -28,6 +31,8 @@ class HealthDisplay(Display):
     ----------
     statistics
         What :func:`depthwise.inspection.measure_statistics` returns.
+    findings
+        What the rules say of activations, norms and the head.
 
     Attributes
     ----------
@@ -45,8 +50,9 @@ class HealthDisplay(Display):
     [nan, 50.0]
     """
 
-    def __init__(self, statistics: Statistics) -> None:
+    def __init__(self, statistics: Statistics, findings: Findings | None = None) -> None:
         self.statistics = statistics
+        self.findings = findings or Findings(())
 
     @classmethod
     def from_estimator(cls, net: Any, X: Any, y: Any = None) -> Self:
@@ -66,9 +72,9 @@ class HealthDisplay(Display):
         if y is not None:
             check_lengths(images, y)
             if isinstance(net, BaseEstimator):
-                loss = choose_loss(net.loss, net.losses)
+                loss = net._loss().mean
                 targets = net._read_targets(y, reset=False)
-        return cls(measure_statistics(module, images, targets, loss))
+        return cls(measure_statistics(module, images, targets, loss), judge(net, CODES, images.shape[1:]))
 
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw a panel for each, into ``ax`` if it is given, and return the display."""
@@ -84,6 +90,7 @@ class HealthDisplay(Display):
         if measured:
             _draw_sizes(self.axes_[2], self.gradient_, "gradient (rms)")
         self.axes_[0].set_title(f"on {self.statistics.n_images:,} images", fontsize=10, loc="left")
+        self._write_findings(ax)
         return self
 
     def _draw_dead(self, panel: Axes) -> None:

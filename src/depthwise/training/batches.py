@@ -4,13 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
 
 EVALUATION_BATCH = 512
 """Images a batch where nothing is learned; from about 256 on, images per second no longer grow."""
+
+
+class Batch(NamedTuple):
+    """What one step works on.
+
+    Attributes
+    ----------
+    images
+        Shape ``(n_images, *input_shape)``, channels last in memory.
+    targets
+        Shape ``(n_images,)`` or ``(n_images, n_targets)``.
+    weights
+        Shape ``(n_images,)``, or ``None``: all count alike.
+    """
+
+    images: Tensor
+    targets: Tensor
+    weights: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -25,11 +43,14 @@ class DeviceData:
         Shape ``(n_images, ...)``.
     rows
         Indices, so that parts of the data are not copied.
+    weights
+        Shape ``(n_images,)``, or ``None``.
     """
 
     X: Tensor
     y: Tensor
     rows: Tensor
+    weights: Tensor | None = None
 
     @classmethod
     def on(cls, device: torch.device, X: Tensor, y: Tensor | None = None) -> Self:
@@ -37,16 +58,16 @@ class DeviceData:
         rows = torch.arange(len(X), device=device)
         return cls(X.to(device), rows if y is None else y.to(device), rows)
 
-    def part(self, rows: Tensor) -> Self:
-        """Some of the images, on the same memory."""
-        return replace(self, rows=rows.to(self.rows.device))
+    def part(self, rows: Tensor, weights: Tensor | None = None) -> Self:
+        """Some of the images, on the same memory; `weights` are those of all images."""
+        device = self.rows.device
+        return replace(self, rows=rows.to(device), weights=None if weights is None else weights.to(device))
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def shuffled(self, batch_size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-        """All rows in a new random order, in batches; the last one holds what is left."""
-        order = torch.randperm(len(self.rows), generator=generator).to(self.rows.device)
+    def sizes(self, batch_size: int) -> list[int]:
+        """Images of each batch of an epoch of training; the last one holds what is left."""
         sizes = [batch_size] * (len(self) // batch_size)
         rest = len(self) % batch_size
         if rest == 1 and sizes:
@@ -54,17 +75,23 @@ class DeviceData:
             sizes[-1] += 1
         elif rest:
             sizes.append(rest)
-        return self._batches(self.rows[order], sizes)
+        return sizes
 
-    def in_order(self, batch_size: int = EVALUATION_BATCH) -> Iterator[tuple[Tensor, Tensor]]:
+    def shuffled(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
+        """All rows in a new random order, in batches."""
+        order = torch.randperm(len(self.rows), generator=generator).to(self.rows.device)
+        return self._batches(self.rows[order], self.sizes(batch_size))
+
+    def in_order(self, batch_size: int = EVALUATION_BATCH) -> Iterator[Batch]:
         """All rows in order, in batches of nearly equal size: kernels are prepared for each size anew."""
         size, more = divmod(len(self), max(-(-len(self) // batch_size), 1))
         n_batches = -(-len(self) // batch_size)
         return self._batches(self.rows, [size + (place < more) for place in range(n_batches)])
 
-    def _batches(self, rows: Tensor, sizes: list[int]) -> Iterator[tuple[Tensor, Tensor]]:
+    def _batches(self, rows: Tensor, sizes: list[int]) -> Iterator[Batch]:
         for chunk in rows.split(sizes):
-            yield channels_last(self.X.index_select(0, chunk)), self.y.index_select(0, chunk)
+            weights = None if self.weights is None else self.weights.index_select(0, chunk)
+            yield Batch(channels_last(self.X.index_select(0, chunk)), self.y.index_select(0, chunk), weights)
 
 
 def channels_last(images: Tensor) -> Tensor:

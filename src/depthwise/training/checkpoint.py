@@ -9,6 +9,7 @@ kind                  ``"classifier"`` or ``"regressor"``
 layers                the layer list as TOML
 input_shape           of one image
 classes, dtype        labels in the order of the outputs, and their numpy type (classifier)
+multilabel            whether an image has several labels (classifier)
 target_shape          ``[]`` or ``[n_targets]`` (regressor)
 parameters            the estimator's parameters that JSON can hold
 history               columns by name
@@ -73,6 +74,7 @@ def _describe(net: Any, path: str | os.PathLike[str]) -> dict[str, Any]:
                 f"{path}: labels of type {classes.dtype} cannot be saved. Train with strings or whole numbers."
             )
         own = {"kind": "classifier", "classes": classes.tolist(), "dtype": classes.dtype.str}
+        own["multilabel"] = net.multilabel_
     else:
         own = {"kind": "regressor", "target_shape": list(net.target_shape_)}
     names = getattr(net, "feature_names_in_", None)
@@ -94,8 +96,12 @@ def _describe(net: Any, path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _is_plain(value: object) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_plain, value))
     return value is None or isinstance(value, (bool, int, float, str, np.generic))
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, (list, tuple)):
+        return list(map(_plain, value))
     return value.item() if isinstance(value, np.generic) else value

@@ -13,7 +13,15 @@ from torch import Tensor
 
 from depthwise.training.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
 from depthwise.training.neural_net import NeuralNet
-from depthwise.training.targets import check_columns, encode_labels, find_classes, read_labels, read_targets
+from depthwise.training.targets import (
+    check_columns,
+    encode_labels,
+    find_classes,
+    has_rows,
+    read_indicators,
+    read_labels,
+    read_targets,
+)
 
 
 class NeuralNetClassifier(ClassifierMixin, NeuralNet):
@@ -28,14 +36,19 @@ class NeuralNetClassifier(ClassifierMixin, NeuralNet):
         Layer records or nolearn's pairs, a notation such as ``"32C3-MP2-64N-N"``, the path of a TOML file, or a
         ``torch.nn.Module`` (copied; it gives logits).
     max_epochs
-        Passes over the training images.
+        Passes over the training images; stages of `batch_size` bring their own.
     batch_size
-        Images a step.
+        Images a step, or stages ``[(epochs, images a step), ...]`` that follow each other.
     optimizer
-        ``"adam"``, ``"adamw"``, ``"nadam"``, ``"radam"``, ``"adamax"``, ``"adagrad"``, ``"adadelta"``, ``"rmsprop"``,
-        ``"sgd"`` (also called ``"momentum"``), ``"nesterov"``, or a class of ``torch.optim``.
+        ``"adam"``, ``"adamw"``, ``"sgd"`` (also called ``"momentum"``), ``"nesterov"``, ``"rmsprop"`` and all others of
+        ``torch.optim`` by their names in small letters, or a class of ``torch.optim``.
     learning_rate
         Step size.
+    schedule
+        How the step size moves: ``None`` or ``"constant"``, ``"cosine"``, ``"one_cycle"``, ``"step"`` (a tenth after
+        half and after three quarters), ``"warmup"``, ``"warmup_cosine"``, ``"plateau"`` (a tenth when the loss has not
+        fallen for ten epochs), or a function of the optimizer that gives one of PyTorch's schedulers, which goes on by
+        one each epoch.
     momentum
         Of ``"sgd"`` and ``"nesterov"``; 0 for plain gradient descent.
     weight_decay
@@ -44,11 +57,22 @@ class NeuralNetClassifier(ClassifierMixin, NeuralNet):
         The loss is that of the images + l1 Σ|w| + l2 Σw², over weights without biases and norms.  Both printed losses
         hold it.
     loss
-        ``"cross_entropy"`` (for a regressor ``"squared_error"``, ``"absolute_error"``, ``"huber"``), or a function of
+        ``"cross_entropy"``; ``"bce"`` for one output that tells two classes apart, or for several labels an image;
+        ``"hinge"``; for a regressor ``"squared_error"``, ``"absolute_error"``, ``"huber"``; or a function of
         ``(output, target)`` that gives the mean over a batch.
+    label_smoothing
+        Share of each target that is spread evenly over all classes.
+    class_weight
+        ``{label: weight}``, or ``"balanced"``: classes count alike, however many images they have.
     validation
         Share of the images that is held out to check on (of every class, drawn by `random_state`), a pair ``(X, y)``,
-        or ``None``.
+        a splitter of scikit-learn's, whose first split is taken, or ``None``.
+    early_stopping
+        Epochs to wait for a lower validation loss before training ends, with the best weights back; or an
+        :class:`~depthwise.training.EarlyStopping` that says more.
+    augment
+        Changes of the training images, made batch by batch: one or a list of :class:`~depthwise.data.RandomFlip` and
+        its kin, or functions of a batch.
     standardize
         Subtract the mean of the training images and divide by their standard deviation, per channel, or per feature of
         2-D data.  The network does it itself, in ``input0``; a module of your own gets the values as they are.
@@ -57,16 +81,21 @@ class NeuralNetClassifier(ClassifierMixin, NeuralNet):
     callbacks
         :class:`~depthwise.training.Callback` objects, or functions of ``(net, record)`` called after every epoch, where
         ``True`` ends training.
+    scoring
+        Further figures of the validation images: names of scikit-learn's scorers, or ``{name: scorer}``.
     device
         ``"auto"``, ``"cpu"``, ``"cuda"``, ...
     precision
         ``"float32"``, ``"bfloat16"`` (autocast), or ``"auto"``: bfloat16 where the hardware multiplies it natively.
+    compile
+        Whether ``torch.compile`` makes the network faster on a GPU; its first epoch takes a minute longer.
     random_state
         Seed of weights, split, batches and dropout.  Equal seeds give equal bits on one machine.
     warm_start
         Whether another ``fit`` goes on with the weights, the optimizer and the history there are.
     verbose
-        0 silent; 1 a line an epoch; 2 also the table of capacity and coverage; 3 also filter and field.
+        0 silent; 1 a line an epoch; 2 also the table of capacity and coverage and the automatic choices; 3 also filter
+        and field.
 
     Attributes
     ----------
@@ -81,7 +110,9 @@ class NeuralNetClassifier(ClassifierMixin, NeuralNet):
     history_
         A record an epoch.
     classes_
-        Labels in the order of the outputs.
+        Labels in the order of the outputs; places of the labels where there are several an image.
+    multilabel_
+        Whether an image has several labels.
     n_features_in_, input_shape_
         Values of one image, and their shape.
     device_, precision_, seed_
@@ -104,20 +135,56 @@ class NeuralNetClassifier(ClassifierMixin, NeuralNet):
     outputs_are = "classes"
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Probability of each class, shape ``(n_images, n_classes)``, in the order of ``classes_``."""
-        return torch.softmax(self._predict_outputs(X).double(), 1).numpy()
+        """Probability of each class, shape ``(n_images, n_classes)``, in the order of ``classes_``.
+
+        Where an image has several labels, the probability of each of them.
+        """
+        return self._probabilities(self._predict_outputs(X))
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """The most probable class of each image, shape ``(n_images,)``."""
-        outputs = self._predict_outputs(X)
-        labels: NDArray[Any] = self.classes_[outputs.argmax(1).numpy()]
+        """The most probable class of each image, shape ``(n_images,)``.
+
+        Where an image has several labels, 1 for those that are more probable than not, shape ``(n_images, n_labels)``.
+        """
+        return self._decode_outputs(self._predict_outputs(X))
+
+    def _probabilities(self, outputs: Tensor) -> NDArray[np.float64]:
+        outputs = outputs.double()
+        if self.multilabel_:
+            return torch.sigmoid(outputs).numpy()
+        if self.n_outputs_ == 1:
+            second = torch.sigmoid(outputs)
+            return torch.cat([1 - second, second], 1).numpy()
+        return torch.softmax(outputs, 1).numpy()
+
+    def _decode_outputs(self, outputs: Tensor) -> NDArray[Any]:
+        if self.multilabel_:
+            return (outputs > 0).numpy().astype(np.int64)
+        places = (outputs[:, 0] > 0).long() if self.n_outputs_ == 1 else outputs.argmax(1)
+        return self._decode_targets(places)
+
+    def _decode_targets(self, targets: Tensor) -> NDArray[Any]:
+        if self.multilabel_:
+            return targets.numpy().astype(np.int64)
+        labels: NDArray[Any] = self.classes_[targets.numpy()]
         return labels
 
-    def _read_targets(self, y: Any, *, reset: bool) -> Tensor:
+    def _read_targets(self, y: Any, *, reset: bool, classes: Any = None) -> Tensor:
+        if reset:
+            self.multilabel_ = self.loss == "bce" and has_rows(y)
+        if self.multilabel_:
+            return self._read_several_labels(y, reset)
         labels = read_labels(y)
         if reset:
-            self.classes_ = find_classes(labels)
+            self.classes_ = find_classes(labels if classes is None else np.asarray(classes))
         return encode_labels(labels, self.classes_)
+
+    def _read_several_labels(self, y: Any, reset: bool) -> Tensor:
+        rows = torch.from_numpy(read_indicators(y))
+        if reset:
+            self.classes_ = np.arange(rows.shape[1])
+        check_columns(rows.shape[1], self.classes_.shape, "labels")
+        return rows
 
     def _count_outputs(self, targets: Tensor) -> int:
         return len(self.classes_)
@@ -148,10 +215,15 @@ class NeuralNetRegressor(RegressorMixin, NeuralNet):
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Predicted targets, of the shape that `y` had: ``(n_images,)`` or ``(n_images, n_targets)``."""
-        outputs: NDArray[np.float64] = self._predict_outputs(X).double().numpy()
-        return outputs[:, 0] if self.target_shape_ == () else outputs
+        return self._decode_outputs(self._predict_outputs(X))
 
-    def _read_targets(self, y: Any, *, reset: bool) -> Tensor:
+    def _decode_outputs(self, outputs: Tensor) -> NDArray[np.float64]:
+        columns: NDArray[np.float64] = outputs.double().numpy()
+        return columns[:, 0] if self.target_shape_ == () else columns
+
+    _decode_targets = _decode_outputs
+
+    def _read_targets(self, y: Any, *, reset: bool, classes: Any = None) -> Tensor:
         targets = read_targets(y)
         if reset:
             self.target_shape_ = targets.shape[1:]

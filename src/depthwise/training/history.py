@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, overload
 
 
@@ -25,6 +25,10 @@ class EpochRecord:
         Wall time, validation included.
     train_loss_best, valid_loss_best
         Whether the loss is the lowest so far.
+    learning_rate
+        Of the first step of the epoch.
+    scores
+        Of the validation images, by the names of ``scoring=``.
     """
 
     epoch: int
@@ -35,13 +39,15 @@ class EpochRecord:
     seconds: float
     train_loss_best: bool
     valid_loss_best: bool
+    learning_rate: float | None = None
+    scores: Mapping[str, float] = field(default_factory=dict)
 
 
-COLUMNS = tuple(field.name for field in fields(EpochRecord))
+COLUMNS = tuple(column.name for column in fields(EpochRecord) if column.name != "scores")
 
 
 class History(Sequence[EpochRecord]):
-    """Records of all epochs, in order; a column is read by its name.
+    """Records of all epochs, in order; a column is read by its name, a score too.
 
     Examples
     --------
@@ -59,7 +65,14 @@ class History(Sequence[EpochRecord]):
         self._records = list(records)
 
     def add(
-        self, *, train_loss: float, valid_loss: float | None, valid_accuracy: float | None, seconds: float
+        self,
+        *,
+        train_loss: float,
+        valid_loss: float | None,
+        valid_accuracy: float | None,
+        seconds: float,
+        learning_rate: float | None = None,
+        scores: Mapping[str, float] | None = None,
     ) -> EpochRecord:
         """Append the record of the next epoch, with what follows from the ones before."""
         record = EpochRecord(
@@ -72,6 +85,8 @@ class History(Sequence[EpochRecord]):
             train_loss_best=all(train_loss < loss for loss in self["train_loss"]),
             valid_loss_best=valid_loss is not None
             and all(loss is None or valid_loss < loss for loss in self["valid_loss"]),
+            learning_rate=learning_rate,
+            scores=dict(scores or {}),
         )
         self._records.append(record)
         return record
@@ -85,9 +100,11 @@ class History(Sequence[EpochRecord]):
 
     def __getitem__(self, key: int | slice | str) -> EpochRecord | History | list[Any]:
         if isinstance(key, str):
-            if key not in COLUMNS:
-                raise KeyError(f"the history has no column {key!r}. It has: {', '.join(COLUMNS)}.")
-            return [getattr(record, key) for record in self._records]
+            if key in COLUMNS:
+                return [getattr(record, key) for record in self._records]
+            if key in self.scores:
+                return [record.scores.get(key) for record in self._records]
+            raise KeyError(f"the history has no column {key!r}. It has: {', '.join((*COLUMNS, *self.scores))}.")
         if isinstance(key, slice):
             return History(self._records[key])
         return self._records[key]
@@ -103,19 +120,31 @@ class History(Sequence[EpochRecord]):
 
     __hash__ = None  # type: ignore[assignment]  # it grows
 
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """Names of the scores that any epoch has."""
+        return tuple(dict.fromkeys(name for record in self._records for name in record.scores))
+
     def __repr__(self) -> str:
         return f"<History: {len(self)} epoch{'s' * (len(self) != 1)}>"
 
     def to_dict(self) -> dict[str, list[Any]]:
-        """Columns by name, ready for JSON."""
-        return {column: self[column] for column in COLUMNS}
+        """Columns by name, scores among them, ready for JSON."""
+        return {column: self[column] for column in (*COLUMNS, *self.scores)}
 
     @classmethod
     def from_dict(cls, columns: dict[str, list[Any]]) -> History:
         """Read what :meth:`to_dict` wrote."""
-        rows = zip(*(columns[column] for column in COLUMNS), strict=True)
-        return cls([EpochRecord(*row) for row in rows])
+        known = [column for column in COLUMNS if column in columns or column != "learning_rate"]  # the latest one
+        scores = [name for name in columns if name not in COLUMNS]
+        records = []
+        for values in zip(*(columns[name] for name in (*known, *scores)), strict=True):
+            row = dict(zip((*known, *scores), values, strict=True))
+            own = {name: row.pop(name) for name in scores}
+            records.append(EpochRecord(**row, scores={name: value for name, value in own.items() if value is not None}))
+        return cls(records)
 
     def to_list(self) -> list[dict[str, Any]]:
         """Records as dictionaries, one an epoch: ``pandas.DataFrame(history.to_list())``."""
-        return [asdict(record) for record in self._records]
+        rows = [asdict(record) for record in self._records]
+        return [{**row, **row.pop("scores")} for row in rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from math import isqrt, prod
 from typing import Any
 
@@ -42,6 +43,7 @@ def read_images(estimator: BaseEstimator, X: Any, *, reset: bool) -> NDArray[Any
     DataError
         There are values that are not finite.
     """
+    X = as_array(X)
     plain: dict[str, Any] = {"dtype": "numeric", "ensure_all_finite": False}
     ndim = X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
     if ndim == 2:
@@ -56,9 +58,20 @@ def read_images(estimator: BaseEstimator, X: Any, *, reset: bool) -> NDArray[Any
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as such
             array = array.astype(np.float32, copy=False)
         check_finite(array, "X")
-    # PyTorch warns of memory that it might write to by mistake, and does not take negative strides.
-    usable = array.flags.writeable and all(stride >= 0 for stride in array.strides)
-    return array if usable else array.copy()
+    # PyTorch does not take negative strides.
+    return array if all(stride >= 0 for stride in array.strides) else array.copy()
+
+
+def as_array(values: Any) -> Any:
+    """A tensor as the array of its values; all else as it is.
+
+    >>> as_array(torch.ones(2))
+    array([1., 1.], dtype=float32)
+    """
+    if not isinstance(values, Tensor):
+        return values
+    values = values.detach().cpu()
+    return (values.float() if values.dtype == torch.bfloat16 else values).numpy()
 
 
 def check_finite(array: NDArray[Any], name: str) -> None:
@@ -125,7 +138,10 @@ def arrange(images: NDArray[Any], shape: tuple[int, ...], name: str = "X") -> Te
     Traceback (most recent call last):
     depthwise.errors.DataError: X: holds images of 1x8x8 but the network is made for 1x28x28. Resize them.
     """
-    tensor = torch.from_numpy(images)
+    with warnings.catch_warnings():
+        # Of memory that may not be written to, such as a file's: nothing here writes to images.
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable", UserWarning)
+        tensor = torch.from_numpy(images)
     given = images.shape[1:]
     if given == shape:
         return tensor

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
-from difflib import get_close_matches
 from typing import Any, Self
 
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from depthwise.errors import TrainingError
+from depthwise.errors import TrainingError, did_you_mean
 from depthwise.layers import Input, Layer, Residual, layer_names, with_input
 from depthwise.notation import read_layers
 
@@ -133,8 +132,7 @@ def set_layer_params(layers: Sequence[Layer], changes: Mapping[str, Any], known:
 def unknown_param(key: str, known: Iterable[str]) -> TrainingError:
     """What to say of a parameter that is not there."""
     listed = list(known)
-    guesses = get_close_matches(key, listed, 3)
-    meant = f" Did you mean {' or '.join(map(repr, guesses))}?" if guesses else ""
+    meant = did_you_mean(key, listed, most=3)
     tops = ", ".join(name for name in listed if SEPARATOR not in name)
     return TrainingError(f"there is no parameter {key!r}.{meant} There are: {tops}, and arguments of layers.")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import overload
 
 from torch import nn
 
+from depthwise.errors import did_you_mean
 from depthwise.layers import Layer, layer_names
 
 
@@ -55,7 +55,7 @@ class Layers(Sequence[LayerEntry]):
             return Layers(self._entries[key])
         if isinstance(key, str):
             if key not in self.names:
-                meant = "".join(f" Did you mean {name!r}?" for name in get_close_matches(key, self.names, 1))
+                meant = did_you_mean(key, self.names)
                 raise KeyError(f"no layer is called {key!r}.{meant} There are: {', '.join(self.names)}.")
             return self._entries[self.names.index(key)]
         return self._entries[key]

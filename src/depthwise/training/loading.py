@@ -95,6 +95,7 @@ def _revive(path: str | os.PathLike[str], about: dict[str, Any], file: Any) -> N
     if about["kind"] == "classifier":
         net = NeuralNetClassifier(written, **params)
         net.classes_ = np.array(about["classes"], dtype=np.dtype(about["dtype"]))
+        net.multilabel_ = bool(about.get("multilabel", False))
         n_outputs = len(net.classes_)
     else:
         net = NeuralNetRegressor(written, **params)

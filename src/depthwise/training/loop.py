@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from depthwise.training.batches import Batch
 from depthwise.training.device import autocast
 from depthwise.training.losses import Loss, Penalty
 
-Batches = Iterable[tuple[Tensor, Tensor]]
+if TYPE_CHECKING:
+    from depthwise.data.augmentation import Augmentation
+
+Batches = Iterable[Batch]
+Hooks = Sequence[Callable[[], None]]
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,7 @@ class Objective:
     Attributes
     ----------
     loss
-        ``loss(output, target)``, the mean over a batch.
+        Of outputs and targets.
     precision
         ``"float32"`` or ``"bfloat16"``.
     penalty
@@ -32,6 +38,45 @@ class Objective:
     loss: Loss
     precision: str
     penalty: Penalty | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """What happens in every step of training besides forward and backward pass.
+
+    Attributes
+    ----------
+    optimizer
+        Of the module's parameters.
+    augmentation
+        Changes the images first.
+    on_gradients, on_end
+        Called before and after the optimizer changes the parameters.
+    """
+
+    optimizer: Optimizer
+    augmentation: Augmentation | None = None
+    on_gradients: Hooks = field(default=())
+    on_end: Hooks = field(default=())
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a network makes of images.
+
+    Attributes
+    ----------
+    loss
+        Mean over the images, penalty included.
+    right
+        Number of right answers, where there are right ones.
+    outputs
+        Of all images, on the processor, where they were asked for.
+    """
+
+    loss: float
+    right: int | None
+    outputs: Tensor | None = None
 
 
 def compute_output(module: nn.Module, images: Tensor, precision: str) -> Tensor:
@@ -45,7 +90,7 @@ def train_epoch(
     module: nn.Module,
     batches: Batches,
     objective: Objective,
-    optimizer: Optimizer,
+    step: Step,
     on_batch: Callable[[int], None] | None = None,
 ) -> float:
     """Make one step of the optimizer for each batch; return the mean loss over the images.
@@ -58,51 +103,92 @@ def train_epoch(
         Images and targets.
     objective
         Loss, precision, penalty.
-    optimizer
-        Of the module's parameters.
+    step
+        Optimizer, augmentation, hooks.
     on_batch
         Called with the number of images after each batch.
     """
     module.train()
-    total: Tensor | float = 0.0
+    optimizer, penalty = step.optimizer, objective.penalty
+    asks_again = isinstance(optimizer, torch.optim.LBFGS)  # several times a step, at other weights
+    total: Any = 0.0
     n_images = 0
-    for X, y in batches:
-        optimizer.zero_grad(set_to_none=True)
-        loss = objective.loss(compute_output(module, X, objective.precision), y)
-        loss.backward()
-        loss = loss.detach()
-        if objective.penalty:
-            loss = loss + objective.penalty.value()
-            objective.penalty.add_gradient()
-        optimizer.step()
+    for batch in batches:
+
+        def compute_gradients(batch: Batch = batch) -> Tensor:
+            optimizer.zero_grad(set_to_none=True)
+            loss = batch_loss(module, batch, objective, step.augmentation)
+            loss.backward()
+            loss = loss.detach()
+            if penalty:
+                loss = loss + penalty.value()
+                penalty.add_gradient()
+            for hook in step.on_gradients:
+                hook()
+            return loss
+
+        if asks_again:
+            loss: Any = optimizer.step(compute_gradients)  # type: ignore[arg-type]  # a loss need not be a float
+        else:
+            loss = compute_gradients()
+            optimizer.step()
+        for hook in step.on_end:
+            hook()
         # The sum stays on the device: asking for its value here would wait for every batch.
-        total = total + loss * len(X)
-        n_images += len(X)
+        total = total + loss * len(batch.images)
+        n_images += len(batch.images)
         if on_batch is not None:
-            on_batch(len(X))
+            on_batch(len(batch.images))
     return float(total) / n_images
 
 
+def batch_loss(module: nn.Module, batch: Batch, objective: Objective, augmentation: Augmentation | None) -> Tensor:
+    """Mean loss of a batch, its images changed first; two targets each where they are mixed."""
+    images, targets, weights = batch
+    if augmentation is None:
+        return objective.loss.of(compute_output(module, images, objective.precision), targets, weights)
+    seen = augmentation(images)
+    output = compute_output(module, seen.images, objective.precision)
+    if seen.partners is None:
+        return objective.loss.of(output, targets, weights)
+    return objective.loss.of_mixed(output, targets, weights, seen.partners, seen.share)
+
+
 @torch.inference_mode()
-def evaluate(module: nn.Module, batches: Batches, objective: Objective, *, counts: bool) -> tuple[float, int | None]:
-    """Mean loss over the images, penalty included, and the number of right answers where classes are to be counted."""
+def evaluate(
+    module: nn.Module, batches: Batches, objective: Objective, *, counts: bool, keeps_outputs: bool = False
+) -> Evaluation:
+    """Look at all images: the mean loss, right answers where classes are to be counted, outputs if they are kept."""
     module.eval()
     total: Tensor | float = 0.0
     right: Tensor | int = 0
+    outputs: list[Tensor] = []
     n_images = 0
-    for X, y in batches:
-        output = compute_output(module, X, objective.precision)
-        total = total + objective.loss(output, y) * len(X)
+    for images, targets, weights in batches:
+        output = compute_output(module, images, objective.precision)
+        total = total + objective.loss.of(output, targets, weights) * len(images)
         if counts:
-            right = right + (output.argmax(1) == y).sum()
-        n_images += len(X)
+            right = right + count_right(output, targets)
+        if keeps_outputs:
+            outputs.append(output)
+        n_images += len(images)
     if objective.penalty:
         total = total + objective.penalty.value() * n_images
-    return float(total) / n_images, int(right) if counts else None
+    kept = torch.cat(outputs).cpu() if keeps_outputs else None
+    return Evaluation(float(total) / n_images, int(right) if counts else None, kept)
+
+
+def count_right(output: Tensor, targets: Tensor) -> Tensor:
+    """Number of images whose class, or all of whose labels, the output tells."""
+    if targets.ndim == 2:
+        return ((output > 0) == (targets > 0)).all(1).sum()
+    if output.shape[1] == 1:
+        return ((output[:, 0] > 0) == (targets > 0)).sum()
+    return (output.argmax(1) == targets).sum()
 
 
 @torch.inference_mode()
 def predict_outputs(module: nn.Module, batches: Batches, precision: str) -> Tensor:
     """The network's outputs for all images, on the processor."""
     module.eval()
-    return torch.cat([compute_output(module, X, precision) for X, _ in batches]).cpu()
+    return torch.cat([compute_output(module, batch.images, precision) for batch in batches]).cpu()

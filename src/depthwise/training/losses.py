@@ -2,33 +2,132 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
-from difflib import get_close_matches
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from depthwise.errors import TrainingError
+from depthwise.errors import TrainingError, did_you_mean
 
-Loss = Callable[[Tensor, Tensor], Tensor]
+LossFunction = Callable[[Tensor, Tensor], Tensor]
+Smoothed = Callable[[Tensor, Tensor, float], Tensor]
+"""``loss(output, target, label_smoothing)``, one value an image."""
 
-CLASSIFICATION_LOSSES: dict[str, Loss] = {"cross_entropy": F.cross_entropy}
-REGRESSION_LOSSES: dict[str, Loss] = {
-    "squared_error": F.mse_loss,
-    "absolute_error": F.l1_loss,
-    "huber": F.huber_loss,
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss, as the mean over a batch and image by image.
+
+    Attributes
+    ----------
+    mean
+        ``mean(output, target)``, a number.
+    each
+        ``each(output, target)``, shape ``(n_images,)``; ``None`` for a function that tells only the mean.
+    """
+
+    mean: LossFunction
+    each: LossFunction | None = None
+
+    def of(self, output: Tensor, target: Tensor, weights: Tensor | None) -> Tensor:
+        """Mean over the images, each with its weight; weights are 1 on the average over all images."""
+        if weights is None:
+            return self.mean(output, target)
+        return (self._demand_each()(output, target) * weights).mean()
+
+    def of_mixed(
+        self, output: Tensor, target: Tensor, weights: Tensor | None, partners: Tensor, share: float | Tensor
+    ) -> Tensor:
+        """Mean over images that show two each: their own, with its share, and that of their partner."""
+        pairs = (
+            (target, weights, share),
+            (target[partners], None if weights is None else weights[partners], 1 - share),
+        )
+        if not isinstance(share, Tensor) or share.ndim == 0:
+            return torch.stack([part * self.of(output, y, w) for y, w, part in pairs]).sum()
+        each = self._demand_each()
+        return torch.stack([each(output, y) * part * (1 if w is None else w) for y, w, part in pairs]).sum(0).mean()
+
+    def _demand_each(self) -> LossFunction:
+        if self.each is None:
+            raise TrainingError(
+                "loss: a function that gives one mean for all images cannot weight them. "
+                "Name a loss, or give a module with a `reduction`, such as torch.nn.CrossEntropyLoss()."
+            )
+        return self.each
+
+
+def _cross_entropy(output: Tensor, target: Tensor, smoothing: float) -> Tensor:
+    return F.cross_entropy(output, target, reduction="none", label_smoothing=smoothing)
+
+
+def _binary_cross_entropy(output: Tensor, target: Tensor, smoothing: float) -> Tensor:
+    """Of one logit for two classes, or of one logit a label."""
+    wanted = target.view_as(output).to(output.dtype)
+    if smoothing:
+        wanted = wanted * (1 - smoothing) + smoothing / 2
+    return F.binary_cross_entropy_with_logits(output, wanted, reduction="none").mean(1)
+
+
+def _hinge(output: Tensor, target: Tensor, smoothing: float) -> Tensor:
+    """Crammer and Singer's, divided by the number of classes; the plain one for one output."""
+    if output.shape[1] == 1:
+        return (1 - output[:, 0] * (2 * target - 1)).clamp(min=0)
+    return F.multi_margin_loss(output, target, reduction="none")
+
+
+def _regression(loss: Callable[..., Tensor]) -> Smoothed:
+    return lambda output, target, smoothing: _per_image(loss(output, target, reduction="none"))
+
+
+def _per_image(values: Tensor) -> Tensor:
+    return values if values.ndim == 1 else values.flatten(1).mean(1)
+
+
+CLASSIFICATION_LOSSES: dict[str, Smoothed] = {
+    "cross_entropy": _cross_entropy,
+    "bce": _binary_cross_entropy,
+    "hinge": _hinge,
+}
+REGRESSION_LOSSES: dict[str, Smoothed] = {
+    "squared_error": _regression(F.mse_loss),
+    "absolute_error": _regression(F.l1_loss),
+    "huber": _regression(F.huber_loss),
 }
 """The first of each is the default."""
 
+SMOOTHED = ("cross_entropy", "bce")
+"""Losses whose targets are probabilities."""
 
-def choose_loss(loss: str | Loss | None, known: dict[str, Loss]) -> Loss:
-    """The loss of a name, or the callable itself: ``loss(output, target)``, the mean over the images.
+
+def choose_loss(
+    loss: str | LossFunction | None,
+    known: dict[str, Smoothed],
+    n_outputs: int | None = None,
+    label_smoothing: float = 0,
+) -> Loss:
+    """The loss of a name, or a callable made one: ``loss(output, target)``, the mean over the images.
+
+    Parameters
+    ----------
+    loss
+        A name, a callable, or ``None``: the first of `known`, or ``"bce"`` for the one output of two classes.
+    known
+        Losses by name.
+    n_outputs
+        Width of the network's output, where it is known.
+    label_smoothing
+        Share of every target that is spread evenly over all classes (Szegedy et al.: Rethinking the Inception
+        Architecture for Computer Vision, CVPR 2016).
 
     Raises
     ------
     TrainingError
-        The name is unknown.
+        The name is unknown, or does not go with the output or the smoothing.
 
     Examples
     --------
@@ -37,15 +136,46 @@ def choose_loss(loss: str | Loss | None, known: dict[str, Loss]) -> Loss:
     depthwise.errors.TrainingError: loss is 'squared' but must be one of 'squared_error', 'absolute_error', 'huber', \
 or a function of (output, target). Did you mean 'squared_error'?
     """
-    if loss is None:
-        return next(iter(known.values()))
     if callable(loss):
-        return loss
-    if loss not in known:
-        meant = "".join(f" Did you mean {name!r}?" for name in get_close_matches(str(loss), known, 1))
+        _demand_no_smoothing("a function", label_smoothing)
+        return Loss(loss, _each_of(loss))
+    one_logit = n_outputs == 1 and "bce" in known
+    name = loss or ("bce" if one_logit else next(iter(known)))
+    if name not in known:
         listed = ", ".join(map(repr, known))
-        raise TrainingError(f"loss is {loss!r} but must be one of {listed}, or a function of (output, target).{meant}")
-    return known[loss]
+        raise TrainingError(
+            f"loss is {loss!r} but must be one of {listed}, or a function of (output, target)."
+            f"{did_you_mean(loss, known)}"
+        )
+    if one_logit and name == "cross_entropy":
+        raise TrainingError(
+            "loss is 'cross_entropy', which needs an output for each of the 2 classes, but the network has 1. "
+            "Write Output(2), or loss='bce'."
+        )
+    if name not in SMOOTHED:
+        _demand_no_smoothing(repr(name), label_smoothing)
+    each = known[name]
+    return Loss(
+        lambda output, target: each(output, target, label_smoothing).mean(),
+        lambda output, target: each(output, target, label_smoothing),
+    )
+
+
+def _demand_no_smoothing(loss: str, label_smoothing: float) -> None:
+    if label_smoothing:
+        raise TrainingError(
+            f"label_smoothing is {label_smoothing:g} but the loss is {loss}. "
+            f"Write 0, or one of the losses {', '.join(map(repr, SMOOTHED))}."
+        )
+
+
+def _each_of(loss: Any) -> LossFunction | None:
+    """PyTorch's modules tell the loss of each image if they are not to reduce it."""
+    if not isinstance(loss, nn.Module) or getattr(loss, "reduction", None) != "mean":
+        return None
+    single: Any = copy.deepcopy(loss)
+    single.reduction = "none"
+    return lambda output, target: _per_image(single(output, target))
 
 
 def penalized_weights(module: nn.Module) -> list[nn.Parameter]:

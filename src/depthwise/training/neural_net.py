@@ -19,28 +19,33 @@ from depthwise.errors import DepthwiseError, TrainingError
 from depthwise.graph import Graph, SizedGraph
 from depthwise.layers import Layer
 from depthwise.layers.ops import GlobalPool, Pad, Upsample, Window
-from depthwise.modules import Init, Network, build, initialize_weights
+from depthwise.modules import Init, build, initialize_weights
 from depthwise.rules import Findings, check_graph
 from depthwise.training.batches import DeviceData
 from depthwise.training.checkpoint import save
 from depthwise.training.device import choose_device, choose_precision
-from depthwise.training.fitting import run_epochs
+from depthwise.training.early_stopping import EarlyStopping
+from depthwise.training.fitting import Training
 from depthwise.training.history import History
-from depthwise.training.inputs import arrange, input_shape_of, needs_input_shape, read_images, statistics
+from depthwise.training.inputs import arrange, input_shape_of, needs_input_shape, read_images
 from depthwise.training.layer_params import LayerParams, declared_layers, refuse_taken_names
 from depthwise.training.layer_views import Layers, view_layers
 from depthwise.training.loop import Objective, evaluate, predict_outputs
-from depthwise.training.losses import Loss, choose_loss
+from depthwise.training.losses import Loss, LossFunction, Smoothed, choose_loss
 from depthwise.training.output import check_module_output, with_logits
 from depthwise.training.parameters import check_parameters
-from depthwise.training.randomness import Seeds, seeded
-from depthwise.training.targets import check_lengths, choose_validation
+from depthwise.training.preparing import read_known, read_pairs, split_data, standardize
+from depthwise.training.randomness import Seeds
+from depthwise.training.resume import SavedTraining
+from depthwise.training.stages import n_epochs
+from depthwise.training.targets import check_lengths
+from depthwise.training.weights import read_sample_weight
 
 
 class NeuralNet(LayerParams):
     """Base of the estimators.  See :class:`~depthwise.training.NeuralNetClassifier` for the parameters."""
 
-    losses: dict[str, Loss]
+    losses: dict[str, Smoothed]
     """Losses by name, the default first."""
     outputs_are: Literal["classes", "targets"]
 
@@ -49,20 +54,27 @@ class NeuralNet(LayerParams):
         layers: Sequence[object] | str | os.PathLike[str] | nn.Module,
         *,
         max_epochs: int = 10,
-        batch_size: int = 128,
+        batch_size: int | Sequence[tuple[int, int]] = 128,
         optimizer: Any = "adam",
         learning_rate: float = 1e-3,
+        schedule: Any = None,
         momentum: float = 0.9,
         weight_decay: float = 0.0,
         l1: float = 0.0,
         l2: float = 0.0,
-        loss: str | Loss | None = None,
-        validation: float | tuple[Any, Any] | None = 0.2,
+        loss: str | LossFunction | None = None,
+        label_smoothing: float = 0.0,
+        class_weight: Any = None,
+        validation: Any = 0.2,
+        early_stopping: int | EarlyStopping | None = None,
+        augment: Any = None,
         standardize: bool = True,
         init: Init = "he",
         callbacks: Iterable[Any] = (),
+        scoring: Any = None,
         device: str | torch.device = "auto",
         precision: Literal["auto", "float32", "bfloat16"] = "auto",
+        compile: bool = False,
         random_state: Any = None,
         warm_start: bool = False,
         verbose: int = 1,
@@ -72,22 +84,31 @@ class NeuralNet(LayerParams):
         self.batch_size = batch_size
         self.optimizer = optimizer
         self.learning_rate = learning_rate
+        self.schedule = schedule
         self.momentum = momentum
         self.weight_decay = weight_decay
         self.l1 = l1
         self.l2 = l2
         self.loss = loss
+        self.label_smoothing = label_smoothing
+        self.class_weight = class_weight
         self.validation = validation
+        self.early_stopping = early_stopping
+        self.augment = augment
         self.standardize = standardize
         self.init = init
         self.callbacks = callbacks
+        self.scoring = scoring
         self.device = device
         self.precision = precision
+        self.compile = compile
         self.random_state = random_state
         self.warm_start = warm_start
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, resume: str | os.PathLike[str] | None = None
+    ) -> Self:
         """Train the network.
 
         A second fit starts anew, unless ``warm_start=True``.  An interrupt (Ctrl-C) ends training with what is learned.
@@ -97,34 +118,81 @@ class NeuralNet(LayerParams):
         X
             Images as numbers, uint8 or any other type: shape ``(n_images, channels, height, width)``; where only the
             last axis is 1, 3 or 4 long, ``(n_images, height, width, channels)``; ``(n_images, height, width)``; or
-            ``(n_images, features)``.  Never changed, never kept.
+            ``(n_images, features)``.  Never changed, never kept.  Without `y` an :class:`~depthwise.data.ImageSet` or
+            a PyTorch data set of pairs.
         y
-            Labels, strings or whole numbers, shape ``(n_images,)``.  For regression numbers, shape ``(n_images,)`` or
-            ``(n_images, n_targets)``.
+            Labels, strings or whole numbers, shape ``(n_images,)``; with ``loss="bce"`` also rows of 0 and 1, several
+            labels an image.  For regression numbers, shape ``(n_images,)`` or ``(n_images, n_targets)``.
+        sample_weight
+            How much each image counts, shape ``(n_images,)``.
+        resume
+            A folder.  The state of training is kept there after every epoch, and a training that was interrupted goes
+            on from there: on a processor it ends bit for bit as if it had never been interrupted.  ``max_epochs``
+            counts from the very beginning and may have grown since.
 
         Raises
         ------
         DataError
             Values are not finite, counts differ, or images have a shape that the network is not made for.
         TrainingError
-            A parameter is out of range, the output does not fit the targets, or the loss is no longer finite.
+            A parameter is out of range, the output does not fit the targets, the loss is no longer finite, or `resume`
+            holds another training.
+        FileError
+            The state cannot be written or read.
         SizeError
             The network does not fit the images.
         """
         check_parameters(self)
-        continues = self.warm_start and self.__sklearn_is_fitted__()
+        saved = None if resume is None else SavedTraining(resume)
+        continues = self.warm_start and self.__sklearn_is_fitted__() and saved is None
+        return self._train(
+            X, y, sample_weight, continues=continues, n_epochs=n_epochs(self.max_epochs, self.batch_size), saved=saved
+        )
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+        """Train one epoch on these images, none held out; the network there is goes on learning.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for :meth:`fit`.  The first call sets how images are standardized.
+        classes
+            All labels that will ever come; only the first call reads it, and takes those of `y` without it.
+        """
+        check_parameters(self)
+        continues = self.__sklearn_is_fitted__()
+        return self._train(X, y, sample_weight, continues=continues, n_epochs=1, classes=classes, validates=False)
+
+    def _train(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        *,
+        continues: bool,
+        n_epochs: int,
+        classes: Any = None,
+        validates: bool = True,
+        saved: SavedTraining | None = None,
+    ) -> Self:
+        X, y = read_pairs(X, y)
         images = read_images(self, X, reset=not continues)
         check_lengths(images, y)
-        targets = self._read_targets(y, reset=not continues)
+        targets = self._read_targets(y, reset=not continues, classes=classes)
+        weights = None if sample_weight is None else read_sample_weight(sample_weight, len(images))
         if not continues:
             declared = self._declared()
             shape = input_shape_of(images, declared_shape(declared))
-            self._start(declared, shape, self._count_outputs(targets))
+            self._start(declared, shape, self._count_outputs(targets), None if saved is None else saved.seed)
             self.history_ = History()
+        if saved is not None and saved.precision is not None:
+            self.precision_ = saved.precision
         self.n_features_in_ = prod(self.input_shape_)
-        train, valid = self._split(arrange(images, self.input_shape_), targets, set_statistics=not continues)
-        with seeded(Seeds(self.seed_, len(self.history_)).noise, self.device_):
-            run_epochs(self, train, valid)
+        arranged = arrange(images, self.input_shape_)
+        train, valid = split_data(self, arranged, targets, weights, validates=validates)
+        if not continues:
+            standardize(self, train)
+        Training(self, train, valid, n_epochs, saved).run()
         return self
 
     def initialize(self) -> Self:
@@ -156,8 +224,9 @@ class NeuralNet(LayerParams):
     def evaluate(self, X: Any, y: Any) -> tuple[float, int | None]:
         """Mean loss, without penalties, and the number of right answers (``None`` for regression)."""
         check_is_fitted(self)
-        objective = Objective(choose_loss(self.loss, self.losses), self.precision_)
-        return evaluate(self.module_, self._read_known(X, y, "").in_order(), objective, counts=self._classifies)
+        objective = Objective(self._loss(), self.precision_)
+        seen = evaluate(self.module_, read_known(self, X, y, "").in_order(), objective, counts=self._classifies)
+        return seen.loss, seen.right
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted network to one safetensors file, from which :func:`depthwise.load` makes the same estimator.
@@ -189,16 +258,25 @@ class NeuralNet(LayerParams):
         refuse_taken_names(layers, self.get_params(deep=False))
         return layers
 
+    def _loss(self) -> Loss:
+        return choose_loss(self.loss, self.losses, self.n_outputs_, self.label_smoothing)
+
     def _start(
-        self, declared: tuple[Layer, ...] | None, input_shape: tuple[int, ...] | None, n_outputs: int | None
+        self,
+        declared: tuple[Layer, ...] | None,
+        input_shape: tuple[int, ...] | None,
+        n_outputs: int | None,
+        seed: int | None = None,
     ) -> None:
         """A new network with new weights."""
-        self.seed_ = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        drawn = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        self.seed_ = drawn if seed is None else seed
         if declared is None:
             module = copy.deepcopy(self.layers)
+            width = None
             if input_shape is not None:
-                check_module_output(module, input_shape, n_outputs, self.outputs_are)
-            self._install(None, None, module, _read_module(module, input_shape))
+                width = check_module_output(module, input_shape, n_outputs, self.outputs_are)
+            self._install(None, None, module, _read_module(module, input_shape), width)
         else:
             graph = Graph.from_layers(declared)
             _demand_images(graph, input_shape)
@@ -215,11 +293,13 @@ class NeuralNet(LayerParams):
         graph: SizedGraph | None,
         module: nn.Module,
         analysis: Analysis | None = None,
+        n_outputs: int | None = None,
     ) -> None:
         """Take a network as one's own."""
         self.device_ = choose_device(self.device)
         self.precision_ = choose_precision(self.precision, self.device_)
         self.graph_ = graph
+        self.n_outputs_ = n_outputs if graph is None else prod(map(int, graph.output_shape))  # type: ignore[arg-type]
         self.analysis_: Analysis | None = analysis if graph is None else analyze_graph(graph)
         self.module_: nn.Module = _channels_last(module.to(self.device_)).eval()
         self.layers_: Layers = view_layers(declared, self.module_)
@@ -236,38 +316,12 @@ class NeuralNet(LayerParams):
         own = {} if self.graph_ else {"root": "model", "modules": frozenset(dict(self.module_.named_modules()))}
         return check_graph(declared, graph.input_shape, **own)  # type: ignore[arg-type]  # images have known sides
 
-    def _split(self, X: Tensor, y: Tensor, *, set_statistics: bool) -> tuple[DeviceData, DeviceData | None]:
-        """The data to train and to validate on, on the device."""
-        given = self._given_validation()
-        everything = torch.arange(len(X))
-        train, valid = everything, everything[:0]
-        if given is None and self.validation:
-            classes = y.numpy() if self._classifies else None
-            train, valid = choose_validation(len(X), float(self.validation), classes, Seeds(self.seed_).split)  # type: ignore[arg-type]
-        if set_statistics and self.standardize and isinstance(self.module_, Network):
-            self.module_.input.set(*statistics(X, train))
-        data = DeviceData.on(self.device_, X, y)
-        if given is None and len(valid):
-            given = data.part(valid)
-        return data.part(train), given
-
-    def _given_validation(self) -> DeviceData | None:
-        if not isinstance(self.validation, (tuple, list)):
-            return None
-        return self._read_known(*self.validation, "validation: ")
-
-    def _read_known(self, X: Any, y: Any, where: str) -> DeviceData:
-        """Further images and targets for the network there is, on the device."""
-        images = read_images(self, X, reset=False)
-        check_lengths(images, y, where)
-        return DeviceData.on(self.device_, arrange(images, self.input_shape_), self._read_targets(y, reset=False))
-
     def _predict_outputs(self, X: Any) -> Tensor:
         check_is_fitted(self)
         data = DeviceData.on(self.device_, arrange(read_images(self, X, reset=False), self.input_shape_))
         return predict_outputs(self.module_, data.in_order(), self.precision_)
 
-    def _read_targets(self, y: Any, *, reset: bool) -> Tensor:
+    def _read_targets(self, y: Any, *, reset: bool, classes: Any = None) -> Tensor:
         raise NotImplementedError
 
     def _count_outputs(self, targets: Tensor) -> int:

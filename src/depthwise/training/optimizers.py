@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
 from typing import Any
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from depthwise.errors import TrainingError
+from depthwise.errors import TrainingError, did_you_mean
 from depthwise.training.losses import penalized_weights
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
@@ -20,9 +19,13 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
     "nadam": torch.optim.NAdam,
     "radam": torch.optim.RAdam,
     "adamax": torch.optim.Adamax,
+    "adafactor": torch.optim.Adafactor,
     "adagrad": torch.optim.Adagrad,
     "adadelta": torch.optim.Adadelta,
     "rmsprop": torch.optim.RMSprop,
+    "rprop": torch.optim.Rprop,
+    "asgd": torch.optim.ASGD,
+    "lbfgs": torch.optim.LBFGS,
     "sgd": torch.optim.SGD,
     "momentum": torch.optim.SGD,
     "nesterov": torch.optim.SGD,
@@ -65,26 +68,40 @@ def make_optimizer(
     'Adam'
     >>> make("adm")
     Traceback (most recent call last):
-    depthwise.errors.TrainingError: optimizer is 'adm' but must be one of adam, adamw, nadam, radam, adamax, adagrad, \
-adadelta, rmsprop, sgd, momentum, nesterov, or a torch.optim class. Did you mean 'adam'?
+    depthwise.errors.TrainingError: optimizer is 'adm' but must be one of adam, adamw, nadam, radam, adamax, \
+adafactor, adagrad, adadelta, rmsprop, rprop, asgd, lbfgs, sgd, momentum, nesterov, or a torch.optim class. Did you \
+mean 'adam'?
     """
     groups = _groups(module, weight_decay)
     if isinstance(optimizer, str):
         kind = OPTIMIZERS.get(optimizer)
         if kind is None:
-            meant = "".join(f" Did you mean {name!r}?" for name in get_close_matches(optimizer, OPTIMIZERS, 1))
             raise TrainingError(
-                f"optimizer is {optimizer!r} but must be one of {', '.join(OPTIMIZERS)}, or a torch.optim class.{meant}"
+                f"optimizer is {optimizer!r} but must be one of {', '.join(OPTIMIZERS)}, or a torch.optim class."
+                f"{did_you_mean(optimizer, OPTIMIZERS)}"
             )
         options: dict[str, Any] = {"lr": learning_rate}
+        accepted = inspect.signature(kind).parameters
+        if weight_decay and "weight_decay" not in accepted:
+            raise TrainingError(
+                f"weight_decay is {weight_decay:g} but the optimizer {optimizer!r} has none. Write 0, or use l2."
+            )
         if kind is torch.optim.SGD:
             options |= {"momentum": momentum, "nesterov": optimizer == "nesterov"}
-        if "fused" in inspect.signature(kind).parameters and _can_fuse(module.parameters()):
+        if kind is torch.optim.LBFGS:
+            return kind([p for group in groups for p in group["params"]], **options)  # it takes no groups
+        if "fused" in accepted and _can_fuse(module.parameters()):
             options["fused"] = True
         return kind(groups, **options)
     if not callable(optimizer):
         raise TrainingError(f"optimizer is {optimizer!r} but must be a name such as 'adam', or a torch.optim class.")
-    return optimizer(groups, lr=learning_rate)
+    try:
+        return optimizer(groups, lr=learning_rate)
+    except (TypeError, ValueError) as problem:
+        raise TrainingError(
+            f"optimizer: {getattr(optimizer, '__name__', optimizer)} cannot be made with these parameters and "
+            f"lr={learning_rate:g}: {problem} Take another optimizer."
+        ) from None
 
 
 def _groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

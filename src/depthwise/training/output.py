@@ -24,7 +24,7 @@ def with_logits(graph: Graph, input_shape: tuple[int, ...] | None, n_outputs: in
     input_shape
         Shape of one image, or ``None`` where the input declares it.
     n_outputs
-        Number of classes or targets; ``None`` takes what the network has.
+        Number of classes or targets; ``None`` takes what the network has.  One output is enough for two classes.
     of
         What there are `n_outputs` of, for the error: ``"classes"``.
 
@@ -45,7 +45,8 @@ def with_logits(graph: Graph, input_shape: tuple[int, ...] | None, n_outputs: in
         graph = graph.edit([Edit(last.name, "out_features", n_outputs)])
     sized = graph.at(input_shape)
     end = _last_op(graph)
-    if n_outputs is not None and prod(map(int, sized.output_shape)) != n_outputs:  # type: ignore[arg-type]
+    width = prod(map(int, sized.output_shape))  # type: ignore[arg-type]
+    if n_outputs is not None and width != n_outputs and not _is_one_logit(width, n_outputs, of):
         raise TrainingError(
             f"missing output layer: the network ends in layer {end.layer!r} with {format_shape(sized.output_shape)} "
             f"values an image, but {n_outputs} {of} need {n_outputs}. Write Output() as the last layer."
@@ -60,6 +61,10 @@ def with_logits(graph: Graph, input_shape: tuple[int, ...] | None, n_outputs: in
         flatten = Node(f"{last.name}.flatten", Flatten(), (graph.nodes[-1].name,), last.layer, last.kind)
         return replace(graph, nodes=(*graph.nodes, flatten)).at(input_shape)
     return sized
+
+
+def _is_one_logit(width: int, n_outputs: int | None, of: str) -> bool:
+    return width == 1 and n_outputs == 2 and of == "classes"
 
 
 def _some(n_outputs: int | None, of: str) -> str:
@@ -89,8 +94,8 @@ def _without_softmax(graph: Graph) -> Graph:
     return replace(graph, nodes=tuple(rewired))
 
 
-def check_module_output(module: nn.Module, input_shape: tuple[int, ...], n_outputs: int | None, of: str) -> None:
-    """Demand an output of shape ``(n_images, n_outputs)`` of a module that the user brings.
+def check_module_output(module: nn.Module, input_shape: tuple[int, ...], n_outputs: int | None, of: str) -> int | None:
+    """Demand an output of shape ``(n_images, n_outputs)`` of a module that the user brings; tell how wide it is.
 
     Raises
     ------
@@ -117,9 +122,16 @@ def check_module_output(module: nn.Module, input_shape: tuple[int, ...], n_outpu
             for child, mode in training.items():
                 child.training = mode
     shape = tuple(output.shape) if isinstance(output, torch.Tensor) else None
-    if n_outputs is not None and shape != (2, n_outputs):
+    if (
+        shape is not None
+        and len(shape) == 2
+        and (n_outputs in (None, shape[1]) or _is_one_logit(shape[1], n_outputs, of))
+    ):
+        return shape[1]
+    if n_outputs is not None:
         gives = f"an output of shape {shape}" if shape else f"a {type(output).__name__}"
         raise TrainingError(
             f"missing output layer: the module {type(module).__name__} gives {gives} for 2 images of "
             f"{format_shape(input_shape)}, but {n_outputs} {of} need (2, {n_outputs}). Change its last layer."
         )
+    return None

@@ -11,6 +11,11 @@ import numpy as np
 
 from depthwise.errors import TrainingError
 from depthwise.modules import Init
+from depthwise.training.early_stopping import EarlyStopping
+from depthwise.training.scoring import choose_scorers
+from depthwise.training.stages import is_batch_size
+from depthwise.training.validation import is_splitter
+from depthwise.training.weights import check_class_weight
 
 if TYPE_CHECKING:
     from depthwise.training.estimator import NeuralNet
@@ -34,18 +39,24 @@ _FLAG = (_flag, "True or False")
 
 _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "max_epochs": _AT_LEAST_ONE,
-    "batch_size": _AT_LEAST_ONE,
+    "batch_size": (is_batch_size, "a whole number of 1 or more, or a list of pairs (epochs, images a step)"),
     "learning_rate": (lambda value: _real(value) and value > 0, "a number above 0"),
     "momentum": (lambda value: _real(value) and 0 <= value < 1, "a number from 0 to less than 1"),
     "weight_decay": _NOT_NEGATIVE,
     "l1": _NOT_NEGATIVE,
     "l2": _NOT_NEGATIVE,
+    "label_smoothing": (lambda value: _real(value) and 0 <= value < 1, "a number from 0 to less than 1"),
     "validation": (
-        lambda value: value is None or _is_pair(value) or (_real(value) and 0 <= value < 1),
-        "None, a share from 0 to less than 1, or a pair (X, y)",
+        lambda value: value is None or _is_pair(value) or is_splitter(value) or (_real(value) and 0 <= value < 1),
+        "None, a share from 0 to less than 1, a pair (X, y), or a splitter of scikit-learn's",
+    ),
+    "early_stopping": (
+        lambda value: value is None or isinstance(value, EarlyStopping) or (_whole(value) and value >= 1),
+        "None, a whole number of 1 or more, or an EarlyStopping",
     ),
     "standardize": _FLAG,
     "init": (lambda value: value in get_args(Init), f"one of {', '.join(map(repr, get_args(Init)))}"),
+    "compile": _FLAG,
     "warm_start": _FLAG,
     "verbose": (lambda value: _flag(value) or (_whole(value) and value >= 0), "0, 1, 2 or 3"),
 }
@@ -67,3 +78,5 @@ def check_parameters(net: NeuralNet) -> None:
         value = getattr(net, name)
         if not is_right(value):
             raise TrainingError(f"{name} is {value!r} but must be {demand}.")
+    check_class_weight(net.class_weight)
+    choose_scorers(net.scoring)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -81,11 +81,13 @@ class EpochTable:
         Whether there is an accuracy.
     color
         Mark the best train loss cyan and the best valid loss green.
+    scores
+        Names of further columns.
     """
 
-    def __init__(self, *, validates: bool, classifies: bool, color: bool) -> None:
+    def __init__(self, *, validates: bool, classifies: bool, color: bool, scores: Sequence[str] = ()) -> None:
         self.color = color
-        valid = ["valid loss", "train/val", *["valid acc"] * classifies] if validates else []
+        valid = ["valid loss", "train/val", *["valid acc"] * classifies, *scores] if validates else []
         numbers = [Column(title, "right") for title in ("epoch", "train loss", *valid)]
         self.columns = (*numbers, Column("dur", "left", SECONDS_WIDTH))
 
@@ -103,7 +105,7 @@ class EpochTable:
             "valid acc": _digits(record.valid_accuracy),
             "dur": f"{record.seconds:.2f}s",
         }
-        row = [cells[column.title] for column in self.columns]
+        row = [cells.get(column.title) or _digits(record.scores.get(column.title)) for column in self.columns]
         return Table(self.columns, [row]).text(self.color).splitlines()[-1]
 
 
@@ -119,15 +121,19 @@ class TrainingProgress:
     net
         About to be trained.
     n_images
-        Number of images an epoch trains on.
+        Number of images that all epochs train on together.
     validates, classifies
         Whether there are a validation set and an accuracy.
+    scores
+        Names of further figures.
     """
 
-    def __init__(self, net: NeuralNet, n_images: int, *, validates: bool, classifies: bool) -> None:
+    def __init__(
+        self, net: NeuralNet, n_images: int, *, validates: bool, classifies: bool, scores: Sequence[str] = ()
+    ) -> None:
         self.verbose = int(net.verbose)
-        self.table = EpochTable(validates=validates, classifies=classifies, color=wants_color())
-        self.total = n_images * net.max_epochs
+        self.table = EpochTable(validates=validates, classifies=classifies, color=wants_color(), scores=scores)
+        self.total = n_images
         self.bar: Progress | None = None
         self.task: TaskID | None = None
         self._print(layer_info(net, self.verbose) if self.verbose >= TABLE_VERBOSITY else greeting(net))

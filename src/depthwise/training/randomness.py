@@ -31,12 +31,21 @@ def _draw(*entropy: int) -> tuple[int, int]:
 
 
 @contextmanager
-def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """PyTorch's own generators, which dropout draws from, seeded inside and as before outside."""
-    cuda = [device.index if device.index is not None else torch.cuda.current_device()] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=cuda):
-        torch.default_generator.manual_seed(seed)
-        for index in cuda:
-            with torch.cuda.device(index):
-                torch.cuda.manual_seed(seed)
+def own_randomness(device: torch.device) -> Iterator[None]:
+    """PyTorch's own generators, which dropout draws from, are afterwards as they were before."""
+    with torch.random.fork_rng(devices=_cuda(device)):
         yield
+
+
+def seed_noise(seed: int, device: torch.device) -> None:
+    """Seed PyTorch's own generators."""
+    torch.default_generator.manual_seed(seed)
+    for index in _cuda(device):
+        with torch.cuda.device(index):
+            torch.cuda.manual_seed(seed)
+
+
+def _cuda(device: torch.device) -> list[int]:
+    if device.type != "cuda":
+        return []
+    return [torch.cuda.current_device() if device.index is None else device.index]

@@ -1,7 +1,8 @@
-"""Labels and targets as they come -> one tensor, checked; and which of them are kept for validation."""
+"""Labels and targets as they come -> one tensor, checked."""
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,8 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from torch import Tensor
 
-from depthwise.errors import DataError, TrainingError
-from depthwise.training.inputs import check_finite
+from depthwise.errors import DataError
+from depthwise.training.inputs import as_array, check_finite
 
 SHOWN_LABELS = 5
 """Labels that an error lists at most."""
@@ -27,7 +28,7 @@ def check_lengths(X: Any, y: Any, where: str = "") -> None:
     """
     if y is None:
         raise DataError(f"{where}training requires y to be passed, but the target y is None. Write fit(X, y).")
-    shape = np.asarray(y).shape
+    shape = np.asarray(as_array(y)).shape
     if shape == ():
         raise DataError(f"{where}y is {y!r}, but it must hold one target for each image.")
     if len(X) != shape[0]:
@@ -35,17 +36,73 @@ def check_lengths(X: Any, y: Any, where: str = "") -> None:
 
 
 def read_labels(y: Any) -> NDArray[Any]:
-    """Class labels as a 1-D array: strings, or whole numbers of any size.
+    """Class labels as a 1-D array: strings, or whole numbers of any size; of one-hot rows the place of the one.
+
+    Warns
+    -----
+    UserWarning
+        There are one-hot rows.
 
     Raises
     ------
+    DataError
+        An image has several labels.
     ValueError
         They are real numbers or of several columns, as scikit-learn says it.
     """
+    y = as_array(y)
+    if _are_indicators(y):
+        return _read_one_hot(np.asarray(y))
     labels = column_or_1d(y, warn=True)
     if labels.dtype.kind == "f":
         check_finite(labels, "y")
     check_classification_targets(labels)
+    return labels
+
+
+def read_indicators(y: Any) -> NDArray[np.float32]:
+    """Several labels an image: rows of 0 and 1, one column a label.
+
+    >>> read_indicators([[1, 0], [1, 1]])
+    array([[1., 0.],
+           [1., 1.]], dtype=float32)
+    """
+    y = np.asarray(as_array(y))
+    if not _are_indicators(y):
+        raise DataError(
+            f"y: has shape {y.shape}, but several labels an image are rows of 0 and 1, one column a label. "
+            "Encode them with scikit-learn's MultiLabelBinarizer."
+        )
+    return y.astype(np.float32)
+
+
+def has_rows(y: Any) -> bool:
+    """Whether there are several columns."""
+    shape = np.asarray(as_array(y)).shape
+    return len(shape) == 2 and shape[1] > 1
+
+
+def _are_indicators(y: Any) -> bool:
+    if not has_rows(y):
+        return False
+    values = np.asarray(y)
+    return values.dtype.kind in "bifu" and bool(np.isin(values, (0, 1)).all())
+
+
+def _read_one_hot(rows: NDArray[Any]) -> NDArray[Any]:
+    ones = rows.sum(1)
+    if (ones != 1).any():
+        first = int((ones != 1).argmax())
+        raise DataError(
+            f"y: row {first} has {int(ones[first])} ones in {rows.shape[1]} columns, but an image of one class has 1. "
+            "Write loss='bce' for several labels an image."
+        )
+    warnings.warn(
+        f"y: rows with a single one in {rows.shape[1]} columns are read as classes 0 to {rows.shape[1] - 1}.",
+        UserWarning,
+        stacklevel=2,
+    )
+    labels: NDArray[Any] = rows.argmax(1)
     return labels
 
 
@@ -95,75 +152,15 @@ def read_targets(y: Any) -> NDArray[np.float32]:
     DataError
         A target is not finite.
     """
-    targets = check_array(y, ensure_2d=False, dtype="numeric", ensure_all_finite=False, input_name="y")
+    targets = check_array(as_array(y), ensure_2d=False, dtype="numeric", ensure_all_finite=False, input_name="y")
     with np.errstate(over="ignore"):
         targets = targets.astype(np.float32)
     check_finite(targets, "y")
     return targets
 
 
-def check_columns(n_targets: int, fitted: tuple[int, ...]) -> None:
-    """Demand as many targets an image as training had; `fitted` is empty or holds their number."""
+def check_columns(n_columns: int, fitted: tuple[int, ...], of: str = "targets") -> None:
+    """Demand as many columns as training had; `fitted` is empty or holds their number."""
     expected = fitted[0] if fitted else 1
-    if n_targets != expected:
-        raise DataError(f"y: holds {n_targets} targets an image but training had {expected}. Give as many.")
-
-
-def choose_validation(
-    n_images: int, share: float, classes: NDArray[np.int64] | None, seed: int
-) -> tuple[Tensor, Tensor]:
-    """Indices of the images to train on, and of those to validate on: ``round(share * n_images)``, at random.
-
-    With classes, each gives its share, to the nearest image; one image of each stays for training.
-
-    Parameters
-    ----------
-    n_images
-        How many there are.
-    share
-        Between 0 and 1.
-    classes
-        Encoded label of each image, or ``None``.
-    seed
-        Equal seeds choose equal images.
-
-    Raises
-    ------
-    TrainingError
-        There would be no image to train or to validate on.
-
-    Examples
-    --------
-    >>> train, valid = choose_validation(10, 0.3, np.array([0] * 7 + [1] * 3), seed=0)
-    >>> len(train), len(valid), int((valid >= 7).sum())
-    (7, 3, 1)
-    """
-    wanted = round(share * n_images)
-    if not 0 < wanted < n_images:
-        raise TrainingError(
-            f"validation={share:g} of n_samples = {n_images} leaves {wanted} images to validate on and "
-            f"{n_images - wanted} to train on, but both must be 1 or more. Give more images, or validation=None."
-        )
-    rng = np.random.default_rng(seed)
-    order = rng.permutation(n_images)
-    if classes is None:
-        chosen = order[:wanted]
-    else:
-        counts = np.bincount(classes)
-        quotas = _quotas(counts, wanted)
-        # Place of each image within its class, in random order.
-        by_class = order[np.argsort(classes[order], kind="stable")]
-        rank = np.arange(n_images) - np.repeat(np.cumsum(counts) - counts, counts)
-        chosen = by_class[rank < np.repeat(quotas, counts)]
-    valid = np.zeros(n_images, bool)
-    valid[chosen] = True
-    return torch.from_numpy(np.flatnonzero(~valid)), torch.from_numpy(np.flatnonzero(valid))
-
-
-def _quotas(counts: NDArray[np.int64], wanted: int) -> NDArray[np.int64]:
-    """Whole numbers near ``wanted * counts / sum(counts)`` with sum `wanted`: the largest remainders are rounded up."""
-    exact = wanted * counts / counts.sum()
-    quotas = np.floor(exact).astype(np.int64)
-    for place in np.argsort(quotas - exact, kind="stable")[: wanted - int(quotas.sum())]:
-        quotas[place] += 1
-    return np.minimum(quotas, np.maximum(counts - 1, 0))
+    if n_columns != expected:
+        raise DataError(f"y: holds {n_columns} {of} an image but training had {expected}. Give as many.")

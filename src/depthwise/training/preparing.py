@@ -1,0 +1,104 @@
+"""What a fit is given -> images to train on and to validate on, on the device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from depthwise.data import ImageSet
+from depthwise.modules import Network
+from depthwise.training.batches import DeviceData
+from depthwise.training.datasets import read_dataset
+from depthwise.training.inputs import arrange, read_images, statistics
+from depthwise.training.randomness import Seeds
+from depthwise.training.targets import check_lengths
+from depthwise.training.validation import choose_validation, is_splitter, split_once
+from depthwise.training.weights import normalized, weights_of_classes
+
+if TYPE_CHECKING:
+    from depthwise.training.neural_net import NeuralNet
+
+
+def split_data(
+    net: NeuralNet, X: Tensor, y: Tensor, sample_weight: NDArray[np.float64] | None, *, validates: bool = True
+) -> tuple[DeviceData, DeviceData | None]:
+    """The data to train and to validate on, as the estimator's parameters say.
+
+    Parameters
+    ----------
+    net
+        With its network and its seed.
+    X, y
+        All images, arranged, and their targets, encoded.
+    sample_weight
+        Of each image, or ``None``.
+    validates
+        Whether images may be held out, and statistics be taken.
+    """
+    given = _given_validation(net) if validates else None
+    train, valid = _rows(net, len(X), y) if validates and given is None else _all(len(X))
+    data = DeviceData.on(net.device_, X, y)
+    weights = _weights(net, y, sample_weight, train)
+    if len(valid):
+        given = data.part(valid, normalized(weights, valid))
+    return data.part(train, normalized(weights, train)), given
+
+
+def standardize(net: NeuralNet, train: DeviceData) -> None:
+    """Give a new network the statistics of its training images."""
+    if net.standardize and isinstance(net.module_, Network):
+        net.module_.input.set(*statistics(train.X, train.rows))
+
+
+def read_known(net: NeuralNet, X: Any, y: Any, where: str) -> DeviceData:
+    """Further images and targets for the network there is, on the device."""
+    images = read_images(net, X, reset=False)
+    check_lengths(images, y, where)
+    return DeviceData.on(net.device_, arrange(images, net.input_shape_), net._read_targets(y, reset=False))
+
+
+def _given_validation(net: NeuralNet) -> DeviceData | None:
+    if not isinstance(net.validation, (tuple, list)):
+        return None
+    X, y = net.validation
+    return read_known(net, X, y, "validation: ")
+
+
+def _rows(net: NeuralNet, n_images: int, y: Tensor) -> tuple[Tensor, Tensor]:
+    if is_splitter(net.validation):
+        return split_once(net.validation, n_images, y.numpy())
+    if not net.validation:
+        return _all(n_images)
+    classes = y.numpy() if net.outputs_are == "classes" and y.ndim == 1 else None
+    return choose_validation(n_images, float(net.validation), classes, Seeds(net.seed_).split)
+
+
+def _all(n_images: int) -> tuple[Tensor, Tensor]:
+    everything = torch.arange(n_images)
+    return everything, everything[:0]
+
+
+def _weights(
+    net: NeuralNet, y: Tensor, sample_weight: NDArray[np.float64] | None, train: Tensor
+) -> NDArray[np.float64] | None:
+    if sample_weight is None and net.class_weight is None:
+        return None
+    weights = np.ones(len(y)) if sample_weight is None else sample_weight
+    if net.class_weight is not None:
+        encoded = y.numpy()
+        weights = weights * weights_of_classes(net.class_weight, net.classes_, encoded[train.numpy()])[encoded]
+    return weights
+
+
+def read_pairs(X: Any, y: Any) -> tuple[Any, Any]:
+    """Images and targets of what holds both: an `ImageSet`, or a PyTorch data set of pairs."""
+    if y is None and isinstance(X, ImageSet):
+        return X.X, X.y
+    if y is None and isinstance(X, Dataset):
+        return read_dataset(X)
+    return X, y

@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from depthwise.data.augmentation import Augmented, as_augmentation
 from depthwise.displays.asking import read_module, read_pictures
 from depthwise.displays.display import Display
 from depthwise.displays.explaining import TITLE_SIZE
 from depthwise.displays.pictures import COLOR, draw_picture, make_grid, to_pictures, value_range
 from depthwise.errors import DataError
-from depthwise.inspection.asking import to_tensor
+from depthwise.inspection.asking import to_tensor, undisturbed
 from depthwise.modules import Network
 from depthwise.training.targets import check_lengths
 
@@ -61,8 +62,11 @@ class BatchDisplay(Display):
             check_lengths(values, self.labels)
 
     @classmethod
-    def from_estimator(cls, net: Any, X: Any, y: Any = None, n_images: int = 16) -> Self:
+    def from_estimator(cls, net: Any, X: Any, y: Any = None, n_images: int = 16, *, augment: Any = None) -> Self:
         """Standardize the first images as a fitted estimator does; a module gets the values as they are.
+
+        With ``augment=net.augment`` they are what training shows to the network.  A mixed image is titled with both
+        labels and their weights.  Another ``torch.manual_seed`` gives another draw.
 
         Parameters
         ----------
@@ -72,18 +76,20 @@ class BatchDisplay(Display):
             Images, and their labels.
         n_images
             How many to show, at most.
+        augment
+            As the argument of an estimator.
         """
         if n_images < 1:
             raise DataError(f"n_images is {n_images} but must be 1 or more.")
         module, images = read_module(net), read_pictures(net, X)
         if y is not None:
             check_lengths(images, y)
-        tensor = to_tensor(module, images[:n_images])
-        if isinstance(module, Network):
-            with torch.no_grad():
-                tensor = module.input(tensor)
+        augmentation, tensor = as_augmentation(augment), to_tensor(module, images[:n_images])
+        with undisturbed(module), torch.no_grad():
+            batch = augmentation(tensor) if augmentation else Augmented(tensor)
+            tensor = module.input(batch.images) if isinstance(module, Network) else batch.images
         values = tensor.float().cpu().numpy().copy()
-        labels = None if y is None else np.asarray(y)[:n_images]
+        labels = None if y is None else _mix_labels(np.asarray(y)[:n_images].tolist(), batch)
         return cls(values, labels, standardized=isinstance(module, Network))
 
     def plot(self, ax: Axes | None = None) -> Self:
@@ -110,3 +116,11 @@ class BatchDisplay(Display):
             bar = axes[:, -1] if ax is None else ax
             self.figure_.colorbar(self.images_[0], ax=bar, label=unit, shrink=0.8)
         return self
+
+
+def _mix_labels(labels: list[Any], batch: Augmented) -> list[Any]:
+    if batch.partners is None:
+        return labels
+    share = float(batch.share)
+    others = [labels[partner] for partner in batch.partners.tolist()]
+    return [f"{share:.0%} {own}\n{1 - share:.0%} {other}" for own, other in zip(labels, others, strict=True)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -23,25 +22,13 @@ class Augmented:
     partners
         For each image the index of the one that is mixed in, shape ``(n_images,)``; ``None`` if nothing is.
     share
-        Part of an image that is its own, in 0..1: the weight of its own target.
-
-    Examples
-    --------
-    >>> mixed = Augmented(torch.zeros(2, 1, 4, 4), partners=torch.tensor([1, 0]), share=0.75)
-    >>> mixed.loss(torch.nn.functional.mse_loss, torch.tensor([0.0, 4.0]), torch.tensor([0.0, 4.0]))
-    tensor(4.)
+        Part of an image that is its own, in 0..1: its loss is share · L(output, own target) + (1 - share) · L(output,
+        partner's target).
     """
 
     images: Tensor
     partners: Tensor | None = None
     share: Tensor | float = 1.0
-
-    def loss(self, loss: Callable[[Tensor, Tensor], Tensor], output: Tensor, targets: Tensor) -> Tensor:
-        """The loss with mixed targets: share · L(output, own) + (1 - share) · L(output, partner's)."""
-        own = loss(output, targets)
-        if self.partners is None:
-            return own
-        return self.share * own + (1 - self.share) * loss(output, targets.index_select(0, self.partners))
 
 
 @dataclass(frozen=True)

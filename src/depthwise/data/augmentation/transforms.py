@@ -172,19 +172,16 @@ class RandomAffine:
         factor = _draw(self.scale, images, n_images)
         shift = torch.stack([side * _draw(self.translate, images, n_images) for side in (width, height)], 1)
         cos, sin = turn.cos(), turn.sin()
-        # Inverse of scale R S, where y points down: rows give the source's x and y.
-        inverse = (
-            torch.stack([cos + slant * sin, slant * cos - sin, sin, cos], 1).view(-1, 2, 2) / factor[:, None, None]
-        )
+        # Inverse of scale R S where y points down, on to the unit of the grid: rows give the source's x and y.
+        to_x, to_y = (2 / (factor * max(side - 1, 1)) for side in (width, height))
+        elements = [to_x * (cos + slant * sin), to_x * (slant * cos - sin), to_y * sin, to_y * cos]
+        inverse = torch.stack(elements, 1).view(n_images, 2, 2)
+        origin = -(inverse @ shift[:, :, None])[:, None, None, :, 0]
+        across, down = (inverse[:, None, None, :, column] for column in (0, 1))
         x, y = (
             torch.arange(side, device=images.device, dtype=torch.float32) - (side - 1) / 2 for side in (width, height)
         )
-        origin = -(inverse @ shift[:, :, None])[:, None, None, :, 0]
-        across, down = (inverse[:, None, None, :, column] for column in (0, 1))
-        pixels = (across * x[:, None] + origin) + down * y[:, None, None]
-        for axis, side in enumerate((width, height)):
-            pixels[..., axis] *= 2 / max(side - 1, 1)
-        return pixels
+        return (across * x[:, None] + origin) + down * y[:, None, None]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,99 @@
+"""One output for two classes, several labels an image, one-hot rows; saved and loaded too."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score
+
+import depthwise as dw
+from depthwise.errors import DataError, TrainingError
+from depthwise.layers import Dense, Output
+from depthwise.training import NeuralNetClassifier, NeuralNetRegressor
+
+SETTINGS = {"max_epochs": 30, "batch_size": 10, "learning_rate": 0.02, "verbose": 0, "random_state": 0}
+
+
+def several(two_classes):
+    X, _ = two_classes
+    return X, (X[:, :3] > 0).astype(int)
+
+
+@pytest.mark.parametrize("loss", [None, "bce", "hinge"])
+def test_one_output_tells_two_classes_apart(two_classes, loss, tmp_path):
+    X, y = two_classes
+    net = NeuralNetClassifier([Dense(8), Output(1)], loss=loss, **SETTINGS).fit(X, y)
+    probabilities = net.predict_proba(X)
+    assert net.n_outputs_ == 1 and net.score(X, y) > 0.9
+    np.testing.assert_allclose(probabilities.sum(1), 1)
+    assert (net.predict(X) == net.classes_[probabilities.argmax(1)]).all()
+    assert net.history_[-1].valid_accuracy > 0.7
+    net.save(tmp_path / "net.safetensors")
+    np.testing.assert_array_equal(dw.load(tmp_path / "net.safetensors").predict(X), net.predict(X))
+
+
+def test_two_outputs_and_one_agree(two_classes):
+    X, y = two_classes
+    one, two = (NeuralNetClassifier([Output(n)], **SETTINGS).fit(X, y) for n in (1, 2))
+    assert (one.predict(X) == two.predict(X)).mean() > 0.95
+
+
+def test_an_image_may_have_several_labels(two_classes, tmp_path):
+    X, Y = several(two_classes)
+    net = NeuralNetClassifier([Dense(16), Output()], loss="bce", scoring="f1_macro", **SETTINGS).fit(X, Y)
+    assert net.predict(X).shape == net.predict_proba(X).shape == Y.shape and net.multilabel_
+    assert f1_score(Y, net.predict(X), average="macro") > 0.85
+    assert net.score(X, Y) == (net.predict(X) == Y).all(1).mean()
+    loss, right = net.evaluate(X, Y)
+    assert right == (net.predict(X) == Y).all(1).sum() and loss < 0.5
+    net.save(tmp_path / "net.safetensors")
+    np.testing.assert_allclose(dw.load(tmp_path / "net.safetensors").predict_proba(X), net.predict_proba(X))
+    with pytest.raises(DataError, match=r"y: holds 2 labels an image but training had 3"):
+        net.evaluate(X, Y[:, :2])
+
+
+def test_one_hot_rows_are_classes_with_a_note(two_classes):
+    X, y = two_classes
+    rows = np.stack([y == "left", y == "right"], 1)
+    with pytest.warns(UserWarning, match=r"rows with a single one in 2 columns are read as classes 0 to 1"):
+        net = NeuralNetClassifier([Output()], **SETTINGS).fit(X, rows)
+    assert net.classes_.tolist() == [0, 1] and net.predict(X).shape == (60,)
+
+
+def test_rows_of_several_ones_need_the_loss_that_reads_them(two_classes):
+    X, Y = several(two_classes)
+    Y[3] = [1, 1, 0]
+    with pytest.raises(DataError, match=r"in 3 columns, but an image of one class has 1\. Write loss='bce'"):
+        NeuralNetClassifier([Output()], **SETTINGS).fit(X, Y)
+
+
+def test_several_targets_never_broadcast(two_classes):
+    X, _ = two_classes
+    Y = X[:, :2] * [1, -2]
+    net = NeuralNetRegressor([Dense(16), Output()], **SETTINGS).fit(X, Y)
+    assert net.predict(X).shape == (60, 2) and net.score(X, Y) > 0.8
+    column = NeuralNetRegressor([Dense(16), Output()], **SETTINGS).fit(X, Y[:, 0])
+    assert column.predict(X).shape == (60,) and column.score(X, Y[:, 0]) > 0.8
+
+
+def test_classes_that_come_later(two_classes):
+    X, y = two_classes
+    net = NeuralNetClassifier([Dense(8), Output()], learning_rate=0.02, batch_size=10, verbose=0, random_state=0)
+    one = y == "left"
+    net.partial_fit(X[one], y[one], classes=["left", "right", "up"])
+    for _ in range(20):
+        net.partial_fit(X, y)
+    assert net.score(X, y) > 0.9 and net.predict_proba(X).shape == (60, 3)
+    assert net.history_["epoch"] == list(range(1, 22)) and net.history_[-1].valid_loss is None
+    with pytest.raises(DataError, match=r"the label 'down' is none of the 3 classes"):
+        net.partial_fit(X, np.where(one, "down", y))
+
+
+def test_partial_fit_learns_what_one_epoch_of_fit_does(two_classes):
+    X, y = two_classes
+    fitted = NeuralNetClassifier([Output()], **SETTINGS | {"max_epochs": 1, "validation": None}).fit(X, y)
+    partly = NeuralNetClassifier([Output()], **SETTINGS).partial_fit(X, y)
+    np.testing.assert_array_equal(fitted.predict_proba(X), partly.predict_proba(X))
+
+
+def test_a_loss_that_does_not_go_with_one_output(two_classes):
+    with pytest.raises(TrainingError, match=r"Write Output\(2\), or loss='bce'"):
+        NeuralNetClassifier([Output(1)], loss="cross_entropy", **SETTINGS).fit(*two_classes)

@@ -1,0 +1,234 @@
+"""A training that was interrupted ends as if it had not been."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from depthwise.data.augmentation import MixUp, RandomCrop
+from depthwise.errors import FileError, TrainingError
+from depthwise.layers import BatchNorm, Conv2D, Dense, Dropout, MaxPool2D, Output
+from depthwise.training import Callback, NeuralNetClassifier, WeightAveraging
+from depthwise.training.resume import FILE
+
+LAYERS = [Conv2D(4, norm="batch"), MaxPool2D(), Dropout(0.3), Dense(8), Output()]
+
+
+class AccidentError(Exception):
+    pass
+
+
+class Break(Callback):
+    """Breaks off in a step of an epoch."""
+
+    def __init__(self, epoch=None):
+        self.epoch = epoch
+
+    def on_step_end(self, net):
+        if self.epoch is not None and len(net.history_) == self.epoch:
+            raise AccidentError
+
+
+def make(epoch=None, **params):
+    settings = {
+        "max_epochs": 5,
+        "batch_size": [(3, 32), (2, 64)],
+        "optimizer": "adamw",
+        "schedule": "one_cycle",
+        "augment": [RandomCrop(1), MixUp(0.3)],
+        "callbacks": [WeightAveraging(0.9), Break(epoch)],
+        "early_stopping": 4,
+        "scoring": "f1_macro",
+        "verbose": 0,
+        "random_state": 0,
+    }
+    return NeuralNetClassifier(LAYERS, **settings | params)
+
+
+def states_equal(one, other):
+    pairs = zip(one.module_.state_dict().values(), other.module_.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+def columns(net):
+    return {name: values for name, values in net.history_.to_dict().items() if name != "seconds"}
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "rmsprop", "adadelta"])
+def test_a_broken_off_training_ends_as_an_undisturbed_one(digits, tmp_path, optimizer):
+    X, y = digits
+    whole = make(optimizer=optimizer).fit(X, y)
+    for epoch in (0, 1, 3):
+        with pytest.raises(AccidentError):
+            make(epoch, optimizer=optimizer).fit(X, y, resume=tmp_path)
+    resumed = make(optimizer=optimizer).fit(X, y, resume=tmp_path)
+    assert states_equal(whole, resumed) and columns(whole) == columns(resumed)
+    assert make(optimizer=optimizer).fit(X, y, resume=tmp_path).history_ == resumed.history_  # nothing is left to do
+
+
+def test_epochs_can_be_added(digits, tmp_path):
+    X, y = digits
+    params = {"batch_size": 64, "schedule": None, "early_stopping": None}
+    whole = make(max_epochs=4, **params).fit(X, y)
+    for max_epochs in (1, 2, 4):
+        added = make(max_epochs=max_epochs, random_state=None if max_epochs > 1 else 0, **params)
+        added.fit(X, y, resume=tmp_path)
+    assert states_equal(whole, added) and len(added.history_) == 4
+
+
+def test_a_training_that_stopped_early_stays_stopped(digits, tmp_path):
+    X, y = digits
+
+    def stop(net, record):
+        return record.epoch == 2
+
+    first = make(callbacks=[stop]).fit(X, y, resume=tmp_path)
+    again = make(callbacks=[stop]).fit(X, y, resume=tmp_path)
+    assert len(first.history_) == len(again.history_) == 2 and states_equal(first, again)
+
+
+def test_threads_and_precision_are_used_again(digits, tmp_path):
+    X, y = digits
+    params = {"batch_size": 64, "max_epochs": 1}
+    make(precision="bfloat16", **params).fit(X[:128], y[:128], resume=tmp_path)
+    seen = []
+    try:
+        torch.set_num_threads(2)
+        more = make(callbacks=[WeightAveraging(0.9), lambda net, record: seen.append(torch.get_num_threads())])
+        more.set_params(**params | {"max_epochs": 2}).fit(X[:128], y[:128], resume=tmp_path)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+    assert seen == [1] and more.precision_ == "bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"learning_rate": 0.5}, r"was begun with learning_rate 0\.001, but this one has 0\.5\. Set it back, or name"),
+        ({"layers": [Output()]}, r"was begun with layers \[Conv2D\(4, norm='batch'\), .*\], but this one has"),
+        ({"augment": None}, r"was begun with augment \[RandomCrop"),
+    ],
+)
+def test_another_training_is_refused(digits, tmp_path, params, message):
+    X, y = digits
+    make(max_epochs=1, batch_size=64).fit(X, y, resume=tmp_path)
+    before = (tmp_path / FILE).read_bytes()
+    with pytest.raises(TrainingError, match=message):
+        make(max_epochs=2, batch_size=64).set_params(**params).fit(X, y, resume=tmp_path)
+    assert (tmp_path / FILE).read_bytes() == before
+
+
+def test_other_images_are_refused(digits, tmp_path):
+    X, y = digits
+    make(batch_size=64, max_epochs=1).fit(X, y, resume=tmp_path)
+    other = X.copy()
+    other[:, 0, 4, 4] += 1
+    for images, labels in ((other, y), (X[:300], y[:300]), (X, np.roll(y, 1))):
+        with pytest.raises(TrainingError, match=r"was begun with (training|validation) images \d+ of 1x8x8 \(\w{8}\)"):
+            make(batch_size=64, max_epochs=2).fit(images, labels, resume=tmp_path)
+
+
+def test_a_state_that_cannot_be_read_is_one_clear_error(digits, tmp_path):
+    X, y = digits
+    make(batch_size=64, max_epochs=1).fit(X, y, resume=tmp_path)
+    good = (tmp_path / FILE).read_bytes()
+    tensors = load_file(tmp_path / FILE)
+    for damaged in (b"", good[:50], good[:-10], good[:8] + b"x" * 40 + good[48:]):
+        (tmp_path / FILE).write_bytes(damaged)
+        with pytest.raises(FileError, match=r"is no state of a training, or a damaged one|cannot be read"):
+            make(batch_size=64).fit(X, y, resume=tmp_path)
+    save_file(tensors, tmp_path / FILE)  # without what else there is to know
+    with pytest.raises(FileError, match=r"is no state of a training"):
+        make(batch_size=64).fit(X, y, resume=tmp_path)
+
+
+def test_what_cannot_be_kept_is_told_and_nothing_is_written(digits, tmp_path):
+    class Odd(Callback):
+        def state_dict(self):
+            return {"thing": object()}
+
+    with pytest.raises(FileError, match=r"callbacks/0/thing: a object cannot be kept\. Give state_dict\(\) tensors"):
+        make(callbacks=[Odd()], max_epochs=1).fit(*digits, resume=tmp_path)
+    assert not (tmp_path / FILE).exists()
+
+
+def test_drafts_of_a_killed_process_are_removed(digits, tmp_path):
+    (tmp_path / f".{FILE}.abc").write_bytes(b"half")
+    make(max_epochs=1, batch_size=64).fit(*digits, resume=tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [FILE]
+
+
+SCRIPT = """
+import sys, numpy as np, torch
+torch.set_num_threads(1)
+from depthwise.data import load_images
+from depthwise.layers import *
+from depthwise.training import NeuralNetClassifier
+images = load_images(sys.argv[1])
+X, y = images.X[:3000], images.y[:3000]
+layers = [Conv2D(6, norm="batch"), MaxPool2D(), Conv2D(8), MaxPool2D(), Dropout(0.2), Output()]
+net = NeuralNetClassifier(layers, max_epochs=8, schedule="cosine", early_stopping=7, verbose=0, random_state=0)
+net.fit(X, y, resume=sys.argv[2])
+net.save(sys.argv[3])
+"""
+
+
+@pytest.mark.slow
+def test_thirty_kills_at_random_moments_change_nothing(tmp_path):
+    data = Path(os.environ.get("DEPTHWISE_DATA", "../shared/data")) / "mnist"
+    if not data.is_dir():
+        pytest.skip("no MNIST in DEPTHWISE_DATA")
+
+    def start(folder, output):
+        command = [sys.executable, "-c", SCRIPT, str(data), str(folder), str(output)]
+        return subprocess.Popen(command, stderr=subprocess.PIPE)
+
+    begun = time.monotonic()
+    assert start(tmp_path / "whole", tmp_path / "whole.safetensors").wait() == 0
+    seconds = time.monotonic() - begun
+    expected = load_file(tmp_path / "whole.safetensors")
+    rng = np.random.default_rng(0)
+    kills, rounds = 0, 0
+    while kills < 30:
+        rounds += 1
+        folder, output = tmp_path / f"{rounds}", tmp_path / f"{rounds}.safetensors"
+        for _ in range(10):
+            process = start(folder, output)
+            try:
+                process.wait(rng.uniform(0.3, 1.0) * seconds)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+                kills += 1
+            else:
+                assert process.returncode == 0, process.stderr.read().decode()
+                break
+        else:
+            assert start(folder, output).wait() == 0
+        found = load_file(output)
+        assert all(torch.equal(found[name], value) for name, value in expected.items())
+
+
+@pytest.mark.parametrize("layer", [BatchNorm(), Dropout()])
+def test_interrupted_by_hand_and_continued(digits, tmp_path, layer):
+    X, y = digits
+    layers = [Dense(8), layer, Output()]
+    whole = NeuralNetClassifier(layers, max_epochs=4, verbose=0, random_state=0).fit(X, y)
+
+    def interrupt(net, record):
+        if record.epoch == 2:
+            raise KeyboardInterrupt
+
+    params = {"max_epochs": 4, "verbose": 0, "random_state": 0}
+    net = NeuralNetClassifier(layers, callbacks=[interrupt], **params).fit(X, y, resume=tmp_path)
+    assert len(net.history_) == 2 and net.predict(X).shape == y.shape
+    net = NeuralNetClassifier(layers, callbacks=[lambda net, record: None], **params).fit(X, y, resume=tmp_path)
+    assert states_equal(net, whole)

@@ -21,15 +21,23 @@ ROOMS = {
     "designer": ("Budget", "DesignSet", "design"),
     "network": ("analyze", "check", "compare", "effective_field", "verify"),
     "mending": ("Mended", "apply", "mend"),
-    "data": ("ImageSet", "load_images"),
-    "training": ("NeuralNetClassifier", "NeuralNetRegressor", "PrintLayerInfo", "load"),
+    "data": ("ImageSet", "datasets", "find_duplicates", "load_images", "write_submission"),
+    "data.augmentation": (
+        "ColorJitter", "CutMix", "MixUp", "RandomAffine", "RandomCrop", "RandomErasing", "RandomFlip",
+    ),
+    "training": (
+        "Callback", "EarlyStopping", "GradientClipping", "LogTo", "NeuralNetClassifier", "NeuralNetRegressor",
+        "PrintLayerInfo", "WeightAveraging", "load", "lr_range",
+    ),
     "inspection": ("ConfusedPairs", "find_exciting", "find_top_losses", "find_unit_field", "measure_statistics"),
     "displays": (
         "ActivationsDisplay", "ArchitectureDisplay", "BatchDisplay", "CamDisplay", "CapacityCoverageDisplay",
-        "HealthDisplay", "HistoryDisplay", "ImagesDisplay", "OcclusionDisplay", "ReceptiveFieldDisplay",
-        "SaliencyDisplay", "TopLossesDisplay", "WeightsDisplay", "draw_to_file", "draw_to_notebook",
+        "DesignSetDisplay", "ExcitingImagesDisplay", "HealthDisplay", "HistoryDisplay", "ImagesDisplay",
+        "LearningRateDisplay", "OcclusionDisplay", "ReceptiveFieldDisplay", "SaliencyDisplay", "SaveEachEpoch",
+        "SearchDisplay", "TopLossesDisplay", "WeightsDisplay", "draw_to_file", "draw_to_notebook",
         "plot_conv_activity", "plot_conv_weights", "plot_loss", "plot_occlusion", "plot_saliency",
     ),
+    "search": ("ArchitectureSearch", "Screening", "screen"),
     "pages": ("Report", "report"),
 }  # fmt: skip
 """Where each public name lives."""

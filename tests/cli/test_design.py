@@ -103,3 +103,12 @@ def test_wrong_use_is_status_2(run, words, message):
     status, _, err = run(*SMALL, *words)
     assert status == 2
     assert message in err
+
+
+def test_it_draws_all_designs(run, tmp_path):
+    status, out, err = run(*SMALL, "--plot", tmp_path / "designs.png")
+    assert (status, err) == (0, "")
+    assert out.splitlines()[-1] == f"wrote the picture of all to {tmp_path / 'designs.png'}"
+    assert (tmp_path / "designs.png").read_bytes().startswith(b"\x89PNG")
+    status, out, err = run(*SMALL, "--plot", tmp_path / "there" / "is" / "none.png")
+    assert (status, out) == (2, "") and "there is no folder" in err

@@ -62,14 +62,14 @@ def test_one_picture_a_word(run, place, tmp_path):
 
 
 def test_without_words_all_are_made_and_json_prints_the_paths(run, place, tmp_path, monkeypatch):
-    # Drawing thirteen figures takes seconds; that each word makes its display does not need them.
+    # Drawing fourteen figures takes seconds; that each word makes its display does not need them.
     monkeypatch.setattr(Display, "save", lambda self, path: path.write_text(type(self).__name__, "utf-8"))
     status, out, err = run("look", place / "net.safetensors", place / "shades", "-o", tmp_path, "--json")
     paths = json.loads(out)
     assert (status, err) == (0, "") and list(paths) == list(WORDS)
     assert paths.pop("architecture") == str(tmp_path / "architecture.svg")
     assert "<svg" in (tmp_path / "architecture.svg").read_text("utf-8")
-    own = {"batch": "BatchDisplay", "fields": "CapacityCoverageDisplay", "losses": "TopLossesDisplay"}
+    own = {"batch": "BatchDisplay", "fields": "CapacityCoverageDisplay", "mistakes": "TopLossesDisplay"}
     for word, path in paths.items():
         made = (tmp_path / f"{word}.png").read_text("utf-8")
         assert path == str(tmp_path / f"{word}.png")
@@ -88,13 +88,13 @@ def test_all_pictures_are_drawn(run, place, tmp_path):
 
 def test_what_does_not_apply_is_left_out_unless_it_is_asked_for(run, place, tmp_path, monkeypatch):
     # The verb's own globals: collecting doctests imports its file once more under the same name.
-    some = {word: WORDS[word] for word in ("losses", "fields")}
+    some = {word: WORDS[word] for word in ("mistakes", "fields")}
     monkeypatch.setitem(main.__globals__["look"].__globals__, "WORDS", some)
     words = ("look", place / "numbers.safetensors", "digits", "-o", tmp_path)
     status, out, err = run(*words)
     assert (status, out) == (0, f"wrote {tmp_path / 'fields.png'}\n")
-    assert err.startswith("note: no losses: NeuralNetRegressor has no classes")
-    status, _, err = run(*words, "--what", "losses")
+    assert err.startswith("note: no mistakes: NeuralNetRegressor has no classes")
+    status, _, err = run(*words, "--what", "mistakes")
     assert status == 2 and "NeuralNetRegressor has no classes" in err
 
 

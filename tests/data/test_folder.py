@@ -7,8 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from depthwise.data import load_images
+from depthwise.data import folder, load_images
 from depthwise.errors import DataError
+
+
+def read(path, split=None):
+    """By the reader alone: pictures of one color, as these are, would be told of besides."""
+    return folder.read(path, None, split, None)
 
 
 def refused(path, **options) -> str:
@@ -21,7 +26,7 @@ def test_classes_are_folders(write_picture, tmp_path):
     write_picture("dog/1.png", 10)
     write_picture("cat/2.JPG", 20)
     write_picture("cat/1.bmp", 30)
-    pets = load_images(str(tmp_path))
+    pets = read(str(tmp_path))
     assert pets.y.tolist() == ["cat", "cat", "dog"] and pets.classes == ("cat", "dog")
     assert pets.X.shape == (3, 1, 6, 8) and pets.X.dtype == np.uint8
     assert pets.X[:, 0, 0, 0].tolist() == [30, 20, 10]
@@ -40,7 +45,7 @@ def test_parts_above_the_classes(write_picture, tmp_path):
         write_picture(f"{part}/cat/1.png", i)
         write_picture(f"{part}/dog/1.png", i)
     write_picture("extra/cat/1.png")
-    train = load_images(tmp_path)
+    train = read(tmp_path)
     assert (train.split, train.splits) == ("train", ("train", "valid", "test"))
     assert train.problems == ("1 folder left out, beside train, valid, test: extra",)
     assert train.X.max() == 0 and train.paths[0] == tmp_path / "train/cat/1.png"
@@ -69,7 +74,7 @@ def test_what_is_skipped_is_said(write_picture, tmp_path):
     (tmp_path / "dog/2.png").write_bytes(b"GIF? no")
     (tmp_path / "fish").mkdir()
     (tmp_path / "fish/1.jpg").touch()
-    pets = load_images(tmp_path)
+    pets = read(tmp_path)
     assert pets.classes == ("cat", "dog") and len(pets) == 2
     assert pets.problems == (
         "3 hidden files skipped: .ipynb_checkpoints, __MACOSX, cat/._1.png",
@@ -86,6 +91,8 @@ def test_a_folder_without_pictures(write_picture, tmp_path):
     assert refused(tmp_path) == (
         "DIR: no class folders and no IDX files. Put the pictures of each class into a folder of its own."
     )
+    (tmp_path / "train.csv").touch()
+    assert refused(tmp_path) == "DIR: no class folders, but train.csv. Give the file itself."
     (tmp_path / "cat").mkdir()
     assert refused(tmp_path) == "DIR: no pictures in its class folders cat. Put PNG, JPEG or other pictures there."
     write_picture("1.png")

@@ -48,3 +48,13 @@ def test_too_few_classes(labels, minimum, message):
     with pytest.raises(DataError) as error:
         ImageSet(X=X[: len(labels)], y=np.array(labels), source="pets").require_classes(minimum)
     assert str(error.value) == message
+
+
+def test_a_set_without_labels():
+    pets = ImageSet(X=X, y=None, source="pets")
+    assert repr(pets) == "<ImageSet 'pets': 3 images of 1x8x6, no labels>"
+    assert pets.classes == () and pets.counts == {}
+    for require in (pets.require_labels, pets.require_classes):
+        with pytest.raises(DataError) as error:
+            require()
+        assert str(error.value) == "pets: 3 images without labels, but labels are needed. Add them."

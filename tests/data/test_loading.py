@@ -23,7 +23,7 @@ def test_a_folder_called_digits(write_picture, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert load_images("./digits").classes == ("seven",)
     assert load_images("digits").problems == (
-        "'digits' is the set that comes with scikit-learn; write './digits' for what bears that name here",
+        "'digits' is the well-known set of that name; write './digits' for what is called so here",
     )
 
 
@@ -32,12 +32,12 @@ def test_a_folder_called_digits(write_picture, tmp_path, monkeypatch):
     [
         (
             "nowhere",
-            "no such file or folder. Give a folder of class folders, an IDX folder or file, or the word 'digits'.",
+            "no such file or folder. Give a folder of class folders, a file of images, or the word 'digits'.",
         ),
         ("cat.jpg", "one picture is no set of labeled images. Give the folder that holds the class folders."),
         (
             "notes.txt",
-            "a file of unknown form. Give an IDX images file, such as train-images-idx3-ubyte.gz, or a folder.",
+            "a file of unknown form. Give a .csv, .npz, .npy, .tar.gz or IDX file, or a folder.",
         ),
     ],
 )

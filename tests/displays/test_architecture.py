@@ -207,3 +207,19 @@ def test_any_target_is_drawn_and_saved(tmp_path):
         draw_to_file("8C3-10N", tmp_path / "net.pdf", (1, 8, 8))
     with pytest.raises(GraphError):
         draw_to_notebook([same(8), Conv2D(8, inputs="nowhere")], (1, 8, 8))
+
+
+def test_boxes_tell_their_findings():
+    layers = [same(4), Conv2D(4, 3, stride=2, padding=1), MaxPool2D(), GlobalAvgPool2D(), Output(10)]
+    display = ArchitectureDisplay.from_target(layers, (1, 9, 9))
+    wanted = {}
+    for finding in display.findings.problems:
+        for name in finding.layers:
+            wanted.setdefault(name, []).append(finding.code)
+    assert wanted
+    for group in groups(display.svg):
+        title = next(group.iter(f"{SVG}title")).text
+        codes = [code for name in re.findall(r"[a-z]+2?d?\d", title.partition(":")[0]) for code in wanted.get(name, [])]
+        assert re.findall(r"[A-Z]{3}\d{3}", title) == codes and ("!" in texts(group)) == bool(codes)
+    assert display.findings._repr_html_() in display._repr_html_()
+    assert "a finding: point at it" not in ArchitectureDisplay(display.analysis).svg

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from depthwise.displays import HistoryDisplay, WeightsDisplay
-from depthwise.errors import FileError
+from depthwise.errors import DataError, FileError
 from depthwise.inspection import LayerWeights
 
 
@@ -50,6 +50,14 @@ def test_what_was_not_measured_is_not_drawn():
     rows = [SimpleNamespace(epoch=1, train_loss=2.0, valid_loss=None, valid_accuracy=None)]
     display = HistoryDisplay(rows).plot()
     assert len(display.axes_) == 1 and len(display.axes_[0].get_lines()) == 1
+
+
+def test_a_single_epoch_is_seen_and_none_is_told():
+    display = HistoryDisplay(history()[:1]).plot()
+    assert all(line.get_marker() == "o" for line in display.axes_[0].get_lines())
+    assert display.axes_[0].get_xlim() == (0.5, 1.5)
+    with pytest.raises(DataError, match=r"^the history holds no epoch\. Train for one at least\."):
+        HistoryDisplay([])
 
 
 def test_axes_of_the_caller_are_used():

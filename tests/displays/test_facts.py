@@ -8,10 +8,13 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from depthwise.analysis.thresholds import MIN_CAPACITY
+from depthwise.data.augmentation import MixUp, RandomFlip
 from depthwise.displays import (
+    ArchitectureDisplay,
     BatchDisplay,
     CapacityCoverageDisplay,
     HealthDisplay,
+    HistoryDisplay,
     ReceptiveFieldDisplay,
     TopLossesDisplay,
 )
@@ -218,6 +221,53 @@ def test_a_module_gets_colors_as_they_are():
     drawn = np.stack([np.asarray(image.get_array()) for image in display.images_])
     assert drawn == pytest.approx((X.transpose(0, 2, 3, 1) - X.min()) / (X.max() - X.min()), abs=1e-6)
     assert display.figure_.get_supxlabel().endswith("value")
+
+
+def test_an_augmented_batch_shows_what_training_shows(net, digits):
+    X, y = digits
+    state = torch.random.get_rng_state()
+    flipped = BatchDisplay.from_estimator(net, X, y, n_images=4, augment=RandomFlip(horizontal=1))
+    assert np.array_equal(flipped.values, BatchDisplay.from_estimator(net, X[..., ::-1], n_images=4).values)
+    mixed = BatchDisplay.from_estimator(net, X, y, n_images=4, augment=[MixUp()]).plot()
+    plain = BatchDisplay.from_estimator(net, X, n_images=4).values
+    share = int(mixed.labels[0].partition("%")[0]) / 100
+    assert mixed.values == pytest.approx(share * plain + (1 - share) * np.roll(plain, 1, 0), abs=0.03)
+    assert titles(mixed)[1] == f"{share:.0%} {y[1]}\n{1 - share:.0%} {y[0]}"
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+# Findings
+
+
+def test_pictures_say_what_the_rules_say_of_what_they_show(net, digits):
+    def codes(display):
+        return [finding.code for finding in display.findings]
+
+    every = net.findings_
+    assert codes(HistoryDisplay.from_estimator(net)) == [each.code for each in every if each.code == "REG001"] != []
+    assert codes(ArchitectureDisplay.from_estimator(net)) == [each.code for each in every]
+    shown = ReceptiveFieldDisplay.from_estimator(net, digits[0], "conv2d3").findings
+    assert {each.code for each in shown} == {
+        each.code for each in every if "conv2d3" in each.layers and each.code[:3] in ("CAP", "COV", "SHP")
+    }
+    module = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 8), nn.Linear(8, 2))
+    display = HealthDisplay.from_estimator(module, digits[0]).plot()
+    assert codes(display) == ["ACT001"] and "ACT001" in display.figure_.get_supxlabel()
+    assert "ACT001" in display._repr_html_()
+    figure = Figure()
+    assert not HealthDisplay.from_estimator(module, digits[0]).plot(figure.subplots()).figure_.get_supxlabel()
+
+
+def test_what_the_rules_cannot_read_is_shown_without_findings(digits):
+    class Odd(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(1, 2, 3)
+
+        def forward(self, x):
+            return self.conv(x).relu().mean((2, 3)) if float(x.detach().sum()) else x
+
+    assert not HealthDisplay.from_estimator(Odd(), digits[0]).findings
 
 
 # All of them

@@ -8,7 +8,15 @@ from PIL import Image
 from torch import nn
 
 import depthwise as dw
-from depthwise.displays import ActivationsDisplay, CamDisplay, ImagesDisplay, OcclusionDisplay, SaliencyDisplay
+from depthwise.displays import (
+    ActivationsDisplay,
+    CamDisplay,
+    HistoryDisplay,
+    ImagesDisplay,
+    OcclusionDisplay,
+    SaliencyDisplay,
+    WeightsDisplay,
+)
 from depthwise.displays.weights import arrange
 from depthwise.errors import DataError, TargetError
 from depthwise.inspection import compute_cam, compute_saliency, occlude, read_activations
@@ -154,7 +162,7 @@ def test_the_predecessors_names_draw_the_same(net, X):
     assert dw.plot_conv_activity(net, X[:1]).activations.layer == "conv2d1"
     assert dw.plot_conv_weights(net.layers_["conv2d3"]).weights.layer == "conv2d3"
     assert dw.plot_conv_weights(net).weights.layer == "conv2d1"
-    occlusion = dw.plot_occlusion(net, X, ["cow", "cow", "dog"], square_length=4).occlusion
+    occlusion = dw.plot_occlusion(net, X, ["cow", "cow", "dog"], square_length=4).found
     assert occlusion.targets.tolist() == [1, 1, 2] and occlusion.square == (4, 4)
     assert np.array_equal(occlusion.fill, net.module_.input.mean.numpy())
     assert dw.plot_saliency(net, X).maps_
@@ -173,8 +181,19 @@ def test_a_regressor_is_explained_by_its_output():
     X, y = np.random.default_rng(0).random((20, 1, 6, 6)).astype(np.float32), np.arange(20.0)
     net = dw.NeuralNetRegressor([dw.Conv2D(2), dw.Output()], max_epochs=1, random_state=0, verbose=0).fit(X, y)
     display = OcclusionDisplay.from_estimator(net, X[:2], square=3).plot()
-    assert display.occlusion.score == "output" and "output = " in display.axes_[0].get_title()
+    assert display.found.score == "output" and "output = " in display.axes_[0].get_title()
     assert SaliencyDisplay.from_estimator(net, X[:1]).plot().axes_[0].get_title().startswith("output ")
+
+
+def test_of_two_classes_with_one_output_the_second_is_explained():
+    X, y = np.random.default_rng(0).random((20, 1, 6, 6)).astype(np.float32), np.array(["no", "yes"] * 10)
+    net = dw.NeuralNetClassifier([dw.Conv2D(2), dw.Output(1)], max_epochs=1, random_state=0, verbose=0).fit(X, y)
+    for make in (OcclusionDisplay, SaliencyDisplay, CamDisplay):
+        display = make.from_estimator(net, X[:2], y[:2]).plot()
+        assert [ax.get_title().partition(":")[0] for ax in display.axes_[::3]] == ["yes", "yes"]
+    assert display.axes_[0].get_title() == f"yes: p = {net.predict_proba(X[:1])[0, 1]:.2f}"
+    with pytest.raises(DataError, match=r"^y: the label 'maybe' is none of the 2 classes of training"):
+        CamDisplay.from_estimator(net, X[:1], "maybe")
 
 
 def test_every_picture_is_saved(net, X, tmp_path):
@@ -194,6 +213,7 @@ def test_what_cannot_be_looked_at_is_told(net, X):
             (unfit, X, "this NeuralNetClassifier is not trained yet. Call fit(X, y) before looking inside."),
             ("net", X, "'net' is no trained network. Give a fitted estimator or a torch module."),
             (net, X[:0], "X: holds no images. Select at least one."),
+            (net, np.array(["cat"]), "X: holds values of type <U3, no numbers. Give the pixels of images."),
             (net, X[:, :, 1:], "X: holds images of 1x9x12 but the network is made for 1x10x12. Resize them."),
             (net, np.zeros((1, 3, 10, 12)), "X: holds images of 3x10x12 but the network is made for 1x10x12. "
              "Resize them."),
@@ -201,9 +221,18 @@ def test_what_cannot_be_looked_at_is_told(net, X):
             with pytest.raises((DataError, TargetError)) as raised:
                 make.from_estimator(target, images)
             assert str(raised.value) == message
-    for call in (dw.plot_loss, dw.plot_conv_weights):
+    for call in (dw.plot_loss, dw.plot_conv_weights, HistoryDisplay.from_estimator):
         with pytest.raises(TargetError, match="is not trained yet"):
             call(unfit)
+    with pytest.raises(TargetError, match=r"^this Network has no history of training\. Call fit"):
+        HistoryDisplay.from_estimator(net.module_)
+    with pytest.raises(TargetError, match=r"^'conv2d2' is no convolution\. Did you mean 'conv2d3'\?"):
+        WeightsDisplay.from_estimator(net, "conv2d2")
+
+
+def test_kernels_of_a_layer_by_every_name(net):
+    for layer in ("conv2d3", 3, -3, net.layers_[3], net.layers_["conv2d3"], net.module_.conv2d3):
+        assert WeightsDisplay.from_estimator(net, layer).weights.layer == "conv2d3"
 
 
 def test_unknown_classes_are_told(net, X):

@@ -17,9 +17,7 @@ CELLS = {
 }
 """Numbered cells of each document; blocks of code without a number are counted in order."""
 
-OPEN = {
-    ("004", 6): "Train", ("004", 14): "Train",
-}  # fmt: skip
+OPEN: dict[tuple[str, int], str] = {}
 """Cells that wait for an issue.  May only shrink."""
 
 

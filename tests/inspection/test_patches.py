@@ -75,6 +75,16 @@ def test_scores_are_the_same(name, options, everything, monkeypatch):
     np.testing.assert_allclose(found.scores, whole.scores, rtol=0, atol=1e-4 * np.abs(whole.drops).max())
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_folded_or_not_the_maps_are_the_same(name, monkeypatch):
+    net, images = made(name)
+    found = occlude(net, images, square=3)
+    monkeypatch.setattr(occlusion, "fold", lambda module: module)
+    plain = occlude(net, images, square=3)
+    assert plain.maps.std() > 1e-4
+    np.testing.assert_allclose(found.maps, plain.maps, rtol=0, atol=1e-5)
+
+
 def test_a_chain_ends_before_what_is_read_twice_and_at_what_reads_everything():
     lengths = {name: len(patches.find_chain(made(name)[0])) for name in NETWORKS}
     # The input and each convolution with its activation; a pool, a norm and LeakyReLU are one each.

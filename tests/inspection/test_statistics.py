@@ -174,3 +174,14 @@ def test_activation_layers_of_their_own_are_measured():
     found = measure_statistics(module, torch.randn(3, 1, 5, 5))
     assert [layer.layer for layer in found.layers] == ["conv2d1", "activation2", "output3"]
     assert found["conv2d1"].dead is None and found["activation2"].dead is not None
+
+
+def test_targets_that_are_no_classes_are_told(network, images):
+    for targets, message in (
+        ([7] * len(images), "targets: there is no class 7, for the network has"),
+        ([-100] * len(images), "targets: there is no class -100, for the network has"),
+        (["a"] * len(images), "targets: are ['a', 'a'"),
+    ):
+        with pytest.raises(DataError) as raised:
+            measure_statistics(network, images, targets)
+        assert str(raised.value).startswith(message)

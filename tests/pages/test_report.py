@@ -1,6 +1,7 @@
 import json
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,12 +11,13 @@ import depthwise as dw
 from depthwise import Conv2D, GlobalAvgPool2D, MaxPool2D, NeuralNetClassifier, NeuralNetRegressor, Output
 from depthwise.errors import DataError, FileError, TargetError
 from depthwise.pages import report
+from depthwise.pages.looking import STEPS, WORK, choose_cover
 from depthwise.pages.report import save_report
 
 EVERYTHING = (
-    *("verdict", "findings", "layers", "drawing", "history", "confusion", "mistakes"),
+    *("verdict", "findings", "layers", "drawing", "history", "confusion", "mistakes", "calibration"),
     *("health", "attention", "weights"),
-    *("activations", "data", "rerun"),
+    *("activations", "exciting", "data", "rerun"),
 )
 VOID = {"meta", "link", "img", "br", "input", "hr"}
 
@@ -191,6 +193,55 @@ def test_a_plain_module_with_and_without_images():
     assert module.training
 
 
+def test_calibration_is_that_of_the_bins(page, taught):
+    net, X, y = taught
+    shares = net.predict_proba(X)
+    said, right = shares.max(1), net.predict(X) == y
+    told = page.numbers["calibration"]
+    assert "roc_auc" not in told and told["confidence"] == pytest.approx(said.mean())
+    edges = np.linspace(0, 1, 11)
+    members = [(said > low) & (said <= high) for low, high in pairwise(edges)]
+    bins = [(said[some].mean(), right[some].mean(), int(some.sum())) for some in members if some.any()]
+    assert np.allclose(told["bins"], bins)
+    assert told["error"] == pytest.approx(sum(n * abs(a - b) for a, b, n in bins) / len(X))
+    wrong = report(net, X, np.roll(y, 1)).numbers["calibration"]
+    assert wrong["bins"] != told["bins"]
+
+
+def test_of_two_classes_there_is_a_roc_curve():
+    from sklearn.metrics import roc_auc_score
+
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 1, 8, 8)).astype(np.float32), np.array(["no", "yes"] * 20)
+    net = NeuralNetClassifier([Conv2D(4), Output()], max_epochs=2, random_state=0, verbose=0).fit(X, y)
+    page = report(net, X, y)
+    assert page.numbers["calibration"]["roc_auc"] == pytest.approx(roc_auc_score(y, net.predict_proba(X)[:, 1]))
+    assert page.html.count('class="diagonal"') == 2
+    assert report(net, X[y == "no"], y[y == "no"]).html.count('class="diagonal"') == 1
+
+
+def test_channels_show_what_they_see(page, taught):
+    from depthwise.inspection import find_exciting
+
+    net, X, _ = taught
+    found = find_exciting(net.module_, X, n_images=4)
+    told = page.numbers["exciting"]
+    assert told == {"layer": found[0].layer, "channels": {one.channel: one.rows.tolist() for one in found}}
+    assert page.html.count("What channel") >= sum(len(one.rows) for one in found)
+
+
+BUDGETS = [(28, 10**7), (28, 2 * 10**9), (96, 10**8), (224, 2 * 10**10), (500, 10**13)]
+
+
+@pytest.mark.parametrize(("side", "macs"), BUDGETS)
+def test_occlusion_keeps_to_its_budget(side, macs):
+    options = choose_cover((side, side), macs)
+    stride = options.get("stride", (-(-side // 28),) * 2)[0]
+    windows = len(range((side - 1) % stride // 2, side, stride)) ** 2
+    assert windows * macs <= WORK or windows <= STEPS[0] ** 2
+    assert not options or min(options["square"]) >= max(7, stride)  # every pixel is covered
+
+
 def test_health_tells_what_is_dead(page):
     layers = page.numbers["health"]["layers"]
     assert layers[0]["layer"].startswith("conv2d")
@@ -202,7 +253,7 @@ def test_a_regressor_tells_no_classes():
     X = np.random.default_rng(0).normal(size=(40, 1, 8, 8)).astype(np.float32)
     net = NeuralNetRegressor([Conv2D(4), Output()], max_epochs=2, random_state=0, verbose=0).fit(X, X.sum((1, 2, 3)))
     page = report(net, X, X.sum((1, 2, 3)))
-    without = {"confusion", "mistakes", "attention"}
+    without = {"confusion", "mistakes", "calibration", "attention"}
     assert page.sections == tuple(name for name in EVERYTHING if name not in without)
 
 

@@ -25,6 +25,7 @@ ENGINE = {
     "rule",
     "settings",
     "torch_words",
+    "trained",
     "wording",
 }
 MOST_FIXES = 12
@@ -37,6 +38,7 @@ def check_example(example: Example, layers=None):
         n_outputs=example.n_outputs,
         loss=example.loss,
         batch_size=example.batch_size,
+        health=example.health,
     )
 
 
@@ -136,7 +138,7 @@ def test_findings_become_plain_values(rule):
 @every_rule
 def test_a_missing_fact_means_not_applicable(rule):
     bare = check_graph(Graph.from_layers(rule.bad.layers), rule.bad.input_shape)
-    needed = {"n_outputs", "loss", "batch_size"} & set(rule.needs)
+    needed = {"n_outputs", "loss", "batch_size", "health"} & set(rule.needs)
     if needed:
         assert rule.code in dict(bare.not_applicable) and not of_rule(bare, rule)
 
@@ -147,6 +149,6 @@ def test_a_profile_silences_what_makes_no_sense(rule):
         example = rule.bad
         findings = check_graph(
             Graph.from_layers(example.layers), example.input_shape, n_outputs=example.n_outputs, loss=example.loss,
-            batch_size=example.batch_size, profile=profile,
+            batch_size=example.batch_size, profile=profile, health=example.health,
         )  # fmt: skip
         assert profile in rule.profiles or not of_rule(findings, rule)

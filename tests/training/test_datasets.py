@@ -1,5 +1,8 @@
 """Images and targets that come together: ImageSets and PyTorch's data sets."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -59,22 +62,117 @@ def test_a_file_in_memory_is_not_copied(tmp_path, digits):
 
 
 class Stream(IterableDataset):
+    """As what comes over a network: one pass, then the next."""
+
+    def __init__(self, X, y):
+        self.X, self.y = X, y
+
     def __iter__(self):
-        yield torch.zeros(1, 8, 8), 0
+        return iter([(torch.from_numpy(x.copy()), int(label)) for x, label in zip(self.X, self.y, strict=True)])
+
+
+class HuggingFace:
+    """As a data set of Hugging Face's answers: dictionaries, and a column by its name."""
+
+    features = ("image", "label")
+
+    def __init__(self, X, y):
+        self.rows = [{"image": Image.fromarray(x[0]), "label": int(label)} for x, label in zip(X, y, strict=True)]
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, place):
+        return self.rows[place]
+
+    def __iter__(self):
+        return iter(self.rows)
+
+
+def test_streams_and_dictionaries_are_the_same_images_too(digits):
+    X, y = digits
+    plain = fit(X, y)
+    assert same(plain, fit(Stream(X, y)))
+    assert same(plain, fit(HuggingFace(X, y)))
+
+
+class Noisy(Dataset):
+    """Other pixels whenever it is asked."""
+
+    def __init__(self, n_images):
+        self.targets = np.arange(n_images) % 2
+        self.asked = []
+
+    def __len__(self):
+        return len(self.targets)
+
+    def __getitem__(self, place):
+        self.asked.append(place)
+        return np.random.default_rng(len(self.asked)).random((6, 5, 3), np.float32), int(self.targets[place])
+
+
+def test_what_a_data_set_does_at_random_stays_so():
+    noisy = Noisy(40)
+    net = NeuralNetClassifier([Conv2D(2), Output()], max_epochs=3, batch_size=16, verbose=0, validation=0.25)
+    net.fit(noisy)
+    assert net.input_shape_ == (3, 6, 5)
+    asked = np.bincount(noisy.asked, minlength=40)
+    assert (asked >= 3).all() and asked.sum() < 40 * 8  # each epoch reads each image anew
+    assert net.predict(np.zeros((2, 3, 6, 5))).shape == (2,)
 
 
 @pytest.mark.parametrize(
     ("dataset", "message"),
     [
-        (Stream(), r"X is a Stream without a length, but every epoch needs all images"),
-        (TensorDataset(torch.zeros(3, 1, 8, 8)), r"a tuple of 1, but must be a pair \(image, target\)"),
+        (TensorDataset(torch.zeros(3, 1, 8, 8)), r"holds 1 values, but must be an image and its target"),
         (Subset(TensorDataset(torch.zeros(3, 1), torch.zeros(3)), []), r"X is a data set of 0 images"),
-        ([(torch.zeros(1, 8, 8), 0), (torch.zeros(1, 9, 8), 1)], r"its images have shapes \(1, 8, 8\) and \(1, 9, 8\)"),
+        ([(np.zeros((8, 8)), 0), (np.zeros((9, 8)), 1)], r"image 1 has shape \(9, 8\) but image 0 has \(8, 8\)"),
+        ([3, 4], r"an entry of the data set is a int, but must be an image and its target"),
+        ([(np.full((8, 8), np.nan), 0), (np.zeros((8, 8)), 1)], r"X: \d+ of \d+ values are NaN"),
     ],
 )
-def test_wrong_data_sets(dataset, message):
+@pytest.mark.parametrize("streamed", [False, True])
+def test_wrong_data_sets(dataset, message, streamed):
     if isinstance(dataset, list):
         pairs = dataset
-        dataset = type("Odd", (Dataset,), {"__len__": lambda _: 2, "__getitem__": lambda _, place: pairs[place]})()
+        if streamed:
+            dataset = type("Odd", (IterableDataset,), {"__iter__": lambda _: iter(pairs)})()
+        else:
+            methods = {"__len__": lambda _: 2, "__getitem__": lambda _, place: pairs[place]}
+            dataset = type("Odd", (Dataset,), methods)()
     with pytest.raises(DataError, match=message):
-        fit(dataset)
+        NeuralNetClassifier([Conv2D(2), Output()], validation=None, **SETTINGS).fit(dataset)
+
+
+LARGE = """
+import resource, sys
+import numpy as np, torch
+from torch.utils.data import Dataset, IterableDataset
+from depthwise.layers import AvgPool2D, Output
+from depthwise.training import NeuralNetClassifier
+
+SIDE, COUNT = 256, 4000  # 0.79 GB as bytes, 3.1 GB as float32
+
+class Made(Dataset):
+    targets = np.arange(COUNT) % 2
+    def __len__(self):
+        return COUNT
+    def __getitem__(self, place):
+        return np.full((SIDE, SIDE, 3), place % 251, np.uint8), int(self.targets[place])
+
+class Streamed(IterableDataset):
+    def __iter__(self):
+        made = Made()
+        return (made[place] for place in range(COUNT))
+
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+net = NeuralNetClassifier([AvgPool2D(64), Output()], max_epochs=1, batch_size=64, validation=0.1, verbose=0)
+net.fit(Made() if sys.argv[1] == "made" else Streamed())
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)
+"""
+
+
+@pytest.mark.slow
+def test_images_that_are_read_when_needed_never_fill_the_memory():
+    told = subprocess.run([sys.executable, "-c", LARGE, "made"], capture_output=True, text=True, check=True)
+    assert int(told.stdout) < 700  # MiB: batches of 512 as float32 and what the network makes of them

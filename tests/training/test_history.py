@@ -26,7 +26,7 @@ def test_records_carry_what_follows_from_the_ones_before(history):
 def test_rows_columns_and_slices(history):
     assert history[-1].valid_loss == 0.5 and history[1:]["epoch"] == [2, 3] and len(history) == 3
     assert [record.epoch for record in history] == [1, 2, 3]
-    assert history.to_list()[0]["seconds"] == 1.5
+    assert history.to_list()[0]["seconds"] == 1.5 and "scores" not in history.to_list()[0]
     with pytest.raises(KeyError, match=r"the history has no column 'loss'\. It has: epoch, train_loss"):
         history["loss"]
     with pytest.raises(FrozenInstanceError):

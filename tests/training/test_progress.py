@@ -2,6 +2,8 @@
 
 import io
 import re
+import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -121,3 +123,34 @@ def test_a_terminal_shows_a_bar_and_colors_unless_told_not_to(monkeypatch, two_c
         line for line in re.sub(r"\033\[[\d;?]*[a-zA-Z]", "", text).splitlines() if re.search(r"\d\.\d{5} .*s$", line)
     ]
     assert [line.split()[0] for line in lines] == ["1", "2"]
+
+
+def test_the_automatic_choices_are_told(capsys):
+    params = {"verbose": 2, "device": "cpu", "precision": "float32"}
+    assert re.search(r"\nOn cpu \(1 thread\) in float32, fused Adam, seed \d+\.\n", fitted(capsys, **params))
+    assert "in float32, SGD" not in fitted(capsys, optimizer="sgd", **params)
+    assert "in float32, RMSprop" in fitted(capsys, optimizer="rmsprop", **params)
+    assert "On cpu" not in fitted(capsys, verbose=1)
+
+
+def test_a_notebook_shows_one_line_that_changes(monkeypatch, capsys, two_classes):
+    shown = []
+
+    class Handle:
+        def update(self, text):
+            shown.append(repr(text))
+
+    def display(text, display_id):
+        shown.append(repr(text))
+        return Handle()
+
+    shell = type("ZMQInteractiveShell", (), {})()
+    fake = SimpleNamespace(get_ipython=lambda: shell, display=SimpleNamespace(display=display))
+    monkeypatch.setitem(sys.modules, "IPython", fake)
+    monkeypatch.setattr("depthwise.training.live.SECONDS_BETWEEN", 0)
+    params = {"max_epochs": 2, "batch_size": 24, "random_state": 0}
+    NeuralNetClassifier([Dense(4), Output()], **params).fit(*two_classes)
+    assert shown[0] == shown[-1] == ""
+    assert [line.split("%")[0] for line in shown[1:-1]] == ["25", "50", "75", "100"]
+    assert all(re.fullmatch(r"\d+%  [\d,]+ images/s  \d+:\d\d left", line) for line in shown[1:-1])
+    assert "valid acc" in capsys.readouterr().out

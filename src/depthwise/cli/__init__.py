@@ -20,6 +20,7 @@ from depthwise.cli.look import look
 from depthwise.cli.predict import predict
 from depthwise.cli.report import report
 from depthwise.cli.rules import rules
+from depthwise.cli.search import search
 from depthwise.cli.system import system
 from depthwise.cli.test import test
 from depthwise.cli.train import train
@@ -54,7 +55,7 @@ def _options(
     pass
 
 
-for verb in (demo, analyze, check, explain, rules, design, train, test, report, look, predict, system):
+for verb in (demo, analyze, check, explain, rules, design, search, train, test, report, look, predict, system):
     app.command()(verb)
 
 

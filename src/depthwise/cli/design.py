@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from enum import StrEnum
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,10 +15,10 @@ import typer
 
 from depthwise.cli.options import AsJson, print_json, read_shape, read_size
 from depthwise.errors import DesignError, NoDesignError
-from depthwise.files import write_whole
+from depthwise.files import check_writable, write_whole
 
 if TYPE_CHECKING:
-    from depthwise.designer import Budget, Design
+    from depthwise.designer import Budget, DesignSet
 
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 COUNT = re.compile(r"(?P<number>\d+(\.\d+)?(e\d+)?)\s*(?P<unit>[a-z]*?)b?", re.IGNORECASE)
@@ -27,6 +28,7 @@ Norm = Annotated[str | None, typer.Option(metavar="batch|GROUPS", help="batch, o
 Output = Annotated[
     Path | None, typer.Option("-o", "--output", help="Write the best design: layers as .toml, a module as .py.")
 ]
+Plot = Annotated[Path | None, typer.Option("--plot", help="Draw all designs, depth over cost: .png, .svg or .pdf.")]
 Bytes = Annotated[str | None, typer.Option(metavar="BYTES", help="Such as 500k or 64MiB.")]
 
 
@@ -79,13 +81,14 @@ def design(
     most: Annotated[int, typer.Option(min=1, help="Rows of the table.")] = 20,
     notation: Annotated[bool, typer.Option("--notation", help="Print the designs as notations, one a line.")] = False,
     output: Output = None,
+    plot: Plot = None,
     as_json: AsJson = False,
 ) -> None:
     """The deepest, widest, cheapest networks for an image size within a budget; exit status 1 if none fits."""
     from depthwise.designer import design as design_networks
 
     budget = _budget(batch_size, params=params, macs=macs, activations=activations, training_memory=training_memory)
-    write = None if output is None else _writer(output)
+    writers = _writers(output, plot)
     try:
         found = design_networks(
             read_shape(input_shape) or (),
@@ -95,7 +98,7 @@ def design(
             padding=padding.value,
             downsampling=None if downsampling is Downsampling.NONE else downsampling.value,
             block=block.value,
-            norm=_norm(norm),
+            norm=read_norm(norm),
             min_capacity=_ratio(min_capacity),
             coverage=coverage,
             measure=measure.value,
@@ -105,7 +108,7 @@ def design(
             print_json({"budget": budget.limits, "why": str(problem), "limits": [], "designs": []})
         print(f"depthwise: {problem}", file=sys.stderr)
         raise typer.Exit(1) from None
-    told = "" if write is None else write(found.best)
+    told = "\n".join(write(found) for write in writers)
     if as_json:
         print_json(found.to_dict())
     else:
@@ -140,20 +143,31 @@ def _ratio(text: str) -> float:
         raise DesignError(f"--min-capacity is {text!r} but must be a number from 0 to 1, such as 1/6.") from None
 
 
-def _norm(text: str | None) -> Any:
+def read_norm(text: str | None) -> Any:
+    """Read ``batch``, or the number of groups of a group norm."""
     from depthwise.layers import GroupNorm
 
     return GroupNorm(int(text)) if text is not None and text.isdecimal() and int(text) > 0 else text
 
 
-def _writer(path: Path) -> Callable[[Design], str]:
-    """What writes a design to a file, and says so; made before the search, so that a wrong name costs no waiting."""
-    ending = path.suffix.lower()
-    if ending not in (".toml", ".py"):
-        raise DesignError(f"{path}: a design is written as .toml or .py. Give the file one of these endings.")
+def _writers(output: Path | None, plot: Path | None) -> list[Callable[[DesignSet], str]]:
+    """What writes a file each, and says so; made before the search, so that a wrong name costs no waiting."""
+    for path in (output, plot):
+        if path is not None:
+            check_writable(path)
+    ending = "" if output is None else output.suffix.lower()
+    if output is not None and ending not in (".toml", ".py"):
+        raise DesignError(f"{output}: a design is written as .toml or .py. Give the file one of these endings.")
 
-    def write(design: Design) -> str:
-        write_whole(path, (design.to_toml() if ending == ".toml" else design.to_python()).encode())
-        return f"wrote {design} to {path}"
+    def write(found: DesignSet, path: Path) -> str:
+        write_whole(path, (found.best.to_toml() if ending == ".toml" else found.best.to_python()).encode())
+        return f"wrote {found.best} to {path}"
 
-    return write
+    def draw(found: DesignSet, path: Path) -> str:
+        from depthwise.displays import DesignSetDisplay
+
+        DesignSetDisplay(found).save(path)
+        return f"wrote the picture of all to {path}"
+
+    asked = ((write, output), (draw, plot))
+    return [partial(work, path=path) for work, path in asked if path is not None]

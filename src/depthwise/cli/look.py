@@ -70,6 +70,11 @@ WORDS: dict[str, tuple[str, str, Callable[[Subject], Any]]] = {
         ".png",
         lambda it: _display("ActivationsDisplay").from_estimator(*it.some[:2]),
     ),
+    "exciting": (
+        "what the channels of the last maps look for",
+        ".png",
+        lambda it: _display("ExcitingImagesDisplay").from_estimator(*it.many[:2]),
+    ),
     "occlusion": (
         "what matters when covered",
         ".png",
@@ -86,7 +91,7 @@ WORDS: dict[str, tuple[str, str, Callable[[Subject], Any]]] = {
         ".png",
         lambda it: _display("HealthDisplay").from_estimator(*it.many),
     ),
-    "losses": (
+    "mistakes": (
         "the worst mistakes",
         ".png",
         lambda it: _display("TopLossesDisplay").from_estimator(it.net, it.X, it.y),
@@ -119,7 +124,7 @@ def look(
         found = load_images(data, size=(height, width))
     for problem in found.problems:
         typer.echo(f"note: {problem}", err=True)
-    subject = Subject(net, found.X, found.y, images)
+    subject = Subject(net, found.X, found.require_labels(), images)
     written: dict[str, str] = {}
     for word in words:
         _, suffix, make = WORDS[word]

@@ -11,6 +11,9 @@ import typer
 
 from depthwise.cli.options import AsJson, ImageSize, InputShape, picture_shape, print_json, read_shape, read_size
 
+NAMED = (".safetensors", ".toml")
+"""Files that hold one network, which bears their name."""
+
 
 def report(
     target: Annotated[str, typer.Argument(help="A saved network, a notation, a TOML file, mynet.py:Net.")],
@@ -35,13 +38,22 @@ def report(
     X, y = (None, None) if images is None else (images.X, images.y)
     command = shlex.join(["depthwise", *sys.argv[1:]])
     network = target if isinstance(opened, str) else opened
-    page = make_report(network, X, y, shape, title=title or target, n_samples=samples, command=command)
+    page = make_report(network, X, y, shape, title=title or _name(target), n_samples=samples, command=command)
     page.save(output)
     n_bytes = len(page.html.encode())
     if as_json:
         print_json({"path": str(output), "bytes": n_bytes, "sections": list(page.sections), "numbers": page.numbers})
     else:
         print(f"wrote {output} ({n_bytes / 1000:,.0f} kB): {', '.join(page.sections)}")
+
+
+def _name(target: str) -> str:
+    """Heading of a page: a file's name without folder and suffix, a notation as it is.
+
+    >>> _name("nets/digits.safetensors"), _name("nets/net.py:Net"), _name("8C3-10N")
+    ('digits', 'nets/net.py:Net', '8C3-10N')
+    """
+    return Path(target).stem if target.endswith(NAMED) else target
 
 
 def _read_images(data: str, opened: Any, shape: tuple[int, ...] | None, size: str | None) -> Any:

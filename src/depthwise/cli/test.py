@@ -29,8 +29,8 @@ def test(
     images = images.with_channels(channels)
     for problem in images.problems:
         typer.echo(f"note: {problem}", err=True)
-    loss, correct = net.evaluate(images.X, images.y)
-    count = len(images.y)
+    loss, correct = net.evaluate(images.X, images.require_labels())
+    count = len(images)
     if as_json:
         share = None if correct is None else correct / count
         print_json({"loss": loss, "correct": correct, "total": count, "accuracy": share})

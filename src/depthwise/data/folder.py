@@ -8,10 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from depthwise.data.cached import read_files
 from depthwise.data.image_set import ImageSet
-from depthwise.data.pictures import Size, is_picture, note, read_pictures, shortened
+from depthwise.data.pictures import Size, is_picture, note, shortened
 from depthwise.data.splits import ORDER, choose_split, split_of
 from depthwise.errors import DataError
+
+_FORMS = (".csv", ".csv.gz", ".npz", ".npy", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 
 
 def recognizes(path: str | PathLike[str]) -> bool:
@@ -19,7 +22,7 @@ def recognizes(path: str | PathLike[str]) -> bool:
     return Path(path).is_dir()
 
 
-def read(path: str | PathLike[str], size: Size | None, split: str | None) -> ImageSet:
+def read(path: str | PathLike[str], size: Size | None, split: str | None, cache: Path | None) -> ImageSet:
     """The pictures of one part, sorted by class and name, with the names of their folders as labels."""
     path = Path(path)
     parts = _parts(path)
@@ -29,7 +32,7 @@ def read(path: str | PathLike[str], size: Size | None, split: str | None) -> Ima
     if not listing.pictures:
         raise DataError(f"{root}: {listing.why_no_pictures()}")
     names = [f"{label}/{name}" for label, name in listing.pictures]
-    X, kept, unreadable = read_pictures(str(root), [root / name for name in names], names, size)
+    X, kept, unreadable = read_files(str(root), [root / name for name in names], names, size, cache)
     beside = [e.name for e in _scan(path) if _is_visible_folder(e) and Path(e) not in parts.values()] if parts else []
     lost = sorted({label for label, _ in listing.pictures} - {listing.pictures[i][0] for i in kept})
     problems = [
@@ -77,6 +80,8 @@ class _Listing:
             return f"{n} picture{'s' * (n > 1)} but no class folders. Move those of each class to a folder of its own."
         if self.empty:
             return f"no pictures in its class folders {shortened(self.empty)}. Put PNG, JPEG or other pictures there."
+        if files := [name for name in self.others if name.lower().endswith(_FORMS)]:
+            return f"no class folders, but {shortened(files)}. Give the file itself."
         return "no class folders and no IDX files. Put the pictures of each class into a folder of its own."
 
 

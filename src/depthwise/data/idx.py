@@ -4,14 +4,12 @@ Two zero bytes, a type code, the number of dimensions, each dimension as a big-e
 the same byte order, the last dimension running fastest (LeCun, Cortes, Burges: The MNIST database, 1998).
 """
 
-import gzip
 import math
 import re
 import struct
-import zlib
 from os import PathLike
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +17,11 @@ from numpy.typing import NDArray
 from depthwise.data.image_set import ImageSet
 from depthwise.data.pictures import Size, resize
 from depthwise.data.splits import ORDER, choose_split, split_of
+from depthwise.data.streams import opened, read_pieces
 from depthwise.errors import DataError
 
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _IMAGES_FILE = re.compile(r"images[-.]idx3-ubyte(\.gz)?$", re.IGNORECASE)
-_PIECE = 1 << 20  # bytes
 
 
 def read_idx(path: str | PathLike[str]) -> NDArray[Any]:
@@ -46,16 +44,8 @@ def read_idx(path: str | PathLike[str]) -> NDArray[Any]:
     ...     read_idx(path)
     array([5, 0, 4], dtype=uint8)
     """
-    try:
-        # By content: browsers unpack a .gz on the way and leave its name.
-        with Path(path).open("rb") as probe:
-            gzipped = probe.read(2) == b"\x1f\x8b"
-        with gzip.open(path) if gzipped else Path(path).open("rb") as stream:
-            return _read(path, cast(BinaryIO, stream))
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path}: the gzip stream is damaged ({error}). Fetch the file again.") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error}). Check path and permissions.") from error
+    with opened(path) as stream:
+        return _read(path, stream)
 
 
 def _read(path: str | PathLike[str], stream: BinaryIO) -> NDArray[Any]:
@@ -72,9 +62,7 @@ def _read(path: str | PathLike[str], stream: BinaryIO) -> NDArray[Any]:
         raise DataError(f"{path}: an IDX header of 0 dimensions, but there must be 1 or more. Fetch the file again.")
     dtype, shape = np.dtype(_DTYPES[start[2]]), struct.unpack(f">{start[3]}I", dimensions)
     n_bytes = math.prod(shape) * dtype.itemsize
-    body = bytearray()
-    while piece := stream.read(min(_PIECE, n_bytes + 1 - len(body))):
-        body += piece
+    body = read_pieces(stream, n_bytes)
     if len(body) != n_bytes:
         follow = f"{len(body)} follow" if len(body) < n_bytes else "more follow"
         announced = f"{'x'.join(map(str, shape))} values = {n_bytes} bytes"
@@ -91,7 +79,7 @@ def recognizes(path: str | PathLike[str]) -> bool:
     return "idx" in path.name.lower() if path.is_file() else path.is_dir() and bool(_images_files(path))
 
 
-def read(path: str | PathLike[str], size: Size | None, split: str | None) -> ImageSet:
+def read(path: str | PathLike[str], size: Size | None, split: str | None, cache: Path | None) -> ImageSet:
     """The images of one part, shape (n_images, 1, height, width), and their labels, int64."""
     path = Path(path)
     files = [path] if path.is_file() else _images_files(path)

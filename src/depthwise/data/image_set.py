@@ -1,16 +1,22 @@
 """`ImageSet`: images, labels, and what was skipped on the way."""
 
+from collections import Counter
+from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from depthwise.data.duplicates import EXAMINED_BYTES, find_imbalance, find_problems
+from depthwise.data.layout import as_array, as_images, as_labels
 from depthwise.errors import DataError
 
 GREY = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in grey.  ITU-R BT.601."""
+
+_SHOWN_CLASSES = 20  # in a description
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -20,15 +26,16 @@ class ImageSet:
     Parameters
     ----------
     X
-        uint8 array of shape (n_images, channels, height, width), the values as in the files.
+        Array of shape (n_images, channels, height, width), the values as in the files: uint8, or float32 where the
+        source holds floating point numbers.
     y
-        Labels, shape (n_images,): strings or integers.
+        Labels, shape (n_images,): strings or integers; None where there are none.
     source
         What the caller named, for messages.
     paths
         The file of each image, where each has one.
     problems
-        What was skipped or changed and why, a sentence each.
+        What was skipped or changed and why, and what is odd about the images, a sentence each.
     split
         The part this is, "train", "valid" or "test", of a set that comes in parts.
     splits
@@ -37,7 +44,7 @@ class ImageSet:
     Attributes
     ----------
     classes : tuple
-        The labels that occur, sorted.
+        The labels that occur, sorted; empty without labels.
 
     Raises
     ------
@@ -54,8 +61,8 @@ class ImageSet:
     ('cat', 'dog')
     """
 
-    X: NDArray[np.uint8]
-    y: NDArray[Any]
+    X: NDArray[Any]
+    y: NDArray[Any] | None
     source: str
     paths: tuple[Path, ...] | None = None
     problems: tuple[str, ...] = ()
@@ -72,12 +79,84 @@ class ImageSet:
         for name, others in (("labels", self.y), ("paths", self.paths)):
             if others is not None and len(others) != len(self.X):
                 raise DataError(f"{self.source}: {len(self.X)} images but {len(others)} {name}. Give each image one.")
-        object.__setattr__(self, "classes", tuple(np.unique(self.y).tolist()))
+        object.__setattr__(self, "classes", () if self.y is None else tuple(np.unique(self.y).tolist()))
+
+    @classmethod
+    def from_arrays(cls, X: ArrayLike, y: ArrayLike | None = None, source: str = "arrays") -> "ImageSet":
+        """Images and labels out of arrays.
+
+        Four axes are ``(n_images, channels, height, width)``, unless only the last one is 1, 3 or 4 long: then it is
+        the channels.  Three are grey images, two are rows of grey square images.  Whole numbers become uint8 and must
+        lie in 0..255; floating point numbers become float32 and keep their values.
+
+        Raises
+        ------
+        DataError
+            The arrays are no images or labels, or their numbers differ.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> random = np.random.default_rng(0)
+        >>> ImageSet.from_arrays(random.integers(0, 256, (4, 28, 28)), [5, 0, 4, 1])
+        <ImageSet 'arrays': 4 images of 1x28x28, 4 classes>
+        """
+        labels = None if y is None else as_labels(as_array(y, source), source)
+        return cls(X=as_images(as_array(X, source), source), y=labels, source=source).examined()
 
     @property
     def input_shape(self) -> tuple[int, ...]:
         """Channels, height and width of every image."""
         return self.X.shape[1:]
+
+    @property
+    def counts(self) -> dict[Hashable, int]:
+        """Images of each class, in the order of `classes`."""
+        counted = Counter([] if self.y is None else self.y.tolist())
+        return {label: counted[label] for label in self.classes}
+
+    def describe(self) -> str:
+        """What is in the set, in a few lines: images, classes with their counts, parts, problems.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> pets = ImageSet(X=np.zeros((3, 1, 8, 6), np.uint8), y=np.array(["dog", "cat", "dog"]), source="pets")
+        >>> print(pets.describe())
+        pets: 3 images of 1x8x6, uint8
+        2 classes: cat 1, dog 2
+        """
+        part = f" ({self.split} of {', '.join(self.splits)})" if self.split else ""
+        lines = [f"{self.source}{part}: {len(self)} images of {self._shape}, {self.X.dtype}"]
+        counts = [f"{label} {n}" for label, n in self.counts.items()]
+        if len(counts) > _SHOWN_CLASSES:
+            rare = sorted(self.counts.values())
+            counts = [f"{rare[0]} to {rare[-1]} images each, in the middle {rare[len(rare) // 2]}"]
+        lines.append(f"{self._n_classes}: {', '.join(counts)}" if counts else "no labels")
+        return "\n".join([*lines, *(f"note: {problem}" for problem in self.problems)])
+
+    def examined(self, whole: bool = False) -> "ImageSet":
+        """The same set, with what is odd about its images and labels added to `problems`, as `load_images` does.
+
+        Classes of very unequal size, images of a single color, and images that are there twice are told.  The pixels
+        are looked at if they take 512 MiB at most, or if the `whole` set is asked for.
+        """
+        found = [] if self.y is None else [find_imbalance(self.y)]
+        if whole or self.X.nbytes <= EXAMINED_BYTES:
+            found += find_problems(self.X, self.y, self.paths, self.source)
+        return replace(self, problems=tuple(dict.fromkeys(filter(None, (*self.problems, *found)))))
+
+    def require_labels(self) -> NDArray[Any]:
+        """The labels.
+
+        Raises
+        ------
+        DataError
+            There are none.
+        """
+        if self.y is None:
+            raise DataError(f"{self.source}: {len(self)} images without labels, but labels are needed. Add them.")
+        return self.y
 
     def require_classes(self, minimum: int = 2) -> "ImageSet":
         """The set itself, if it has at least `minimum` classes; only training needs them, so reading does not ask.
@@ -94,6 +173,7 @@ class ImageSet:
         Traceback (most recent call last):
         depthwise.errors.DataError: 7s: all 3 images are of one class, 7, but training needs 2. Add images of another.
         """
+        self.require_labels()
         if len(self.classes) < minimum:
             have = "no images"
             if len(self):
@@ -123,7 +203,8 @@ class ImageSet:
             return self
         if (have, channels) == (3, 1):
             grey = np.tensordot(self.X, GREY, axes=(1, 0))[:, None]
-            return replace(self, X=np.rint(grey).astype(np.uint8))
+            whole = self.X.dtype == np.uint8
+            return replace(self, X=(np.rint(grey) if whole else grey).astype(self.X.dtype))
         if (have, channels) == (1, 3):
             return replace(self, X=np.repeat(self.X, 3, axis=1))
         raise DataError(
@@ -133,8 +214,15 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.X)
 
-    def __repr__(self) -> str:
-        shape = "x".join(map(str, self.input_shape))
-        part = f" ({self.split})" if self.split else ""
+    @property
+    def _shape(self) -> str:
+        return "x".join(map(str, self.input_shape))
+
+    @property
+    def _n_classes(self) -> str:
         n = len(self.classes)
-        return f"<ImageSet '{self.source}'{part}: {len(self)} images of {shape}, {n} class{'es' * (n != 1)}>"
+        return f"{n} class{'es' * (n != 1)}" if self.y is not None else "no labels"
+
+    def __repr__(self) -> str:
+        part = f" ({self.split})" if self.split else ""
+        return f"<ImageSet '{self.source}'{part}: {len(self)} images of {self._shape}, {self._n_classes}>"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,9 +94,13 @@ def load_pictures(
 
 
 def read_pictures(
-    source: str, files: Sequence[Path], names: Sequence[str], size: Size | None = None, channels: int | None = None
+    source: str,
+    files: Sequence[Path | bytes],
+    names: Sequence[str],
+    size: Size | None = None,
+    channels: int | None = None,
 ) -> Pictures:
-    """Decode files, at least one, into one array; `names` are theirs in messages.
+    """Decode files or their content, at least one, into one array; `names` are theirs in messages.
 
     Without `channels` there is one if all pictures are greyscale, else three.
 
@@ -105,42 +109,82 @@ def read_pictures(
     DataError
         No file can be read, or sizes differ and `size` is None.
     """
-    height_width = None if size is None else as_size(size)
-    decoded = _decode_all(files, height_width, channels)
-    unread = [f"{name} ({reason})" for name, (pixels, reason) in zip(names, decoded, strict=True) if pixels is None]
-    images = {i: pixels for i, (pixels, _) in enumerate(decoded) if pixels is not None}
-    if not images:
-        raise DataError(
-            f"{source}: none of {len(files)} pictures can be read: {shortened(unread)}. Save them as PNG or JPEG."
-        )
-    deep = [names[i] for i in images if decoded[i][1]]
-    del decoded
-    kept = list(images)
-    first = images[kept[0]].shape
-    for i in kept:
-        if images[i].shape[:2] != first[:2]:
-            (h1, w1), (h2, w2) = first[:2], images[i].shape[:2]
-            raise DataError(
-                f"{source}: {names[kept[0]]} is {h1}x{w1} but {names[i]} is {h2}x{w2} (height x width). "
-                f"Give a size to bring all to, such as size={min(h1, w1)} or size=({h1}, {w1})."
-            )
-    n_channels = channels or max(1 if pixels.ndim == 2 else 3 for pixels in images.values())
-    X = np.empty((len(kept), n_channels, *first[:2]), np.uint8)
-    for position, i in enumerate(kept):
+    roll = Roll(source, names)
+    images = roll.take(0, decode_all(files, None if size is None else as_size(size), channels))
+    problems = roll.problems()
+    n_channels = channels or max(1 if pixels.ndim == 2 else 3 for pixels in images)
+    X = np.empty((len(images), n_channels, *roll.shape), np.uint8)
+    for place in reversed(range(len(images))):
         # Popped, so that the pixels are not in memory twice.
-        pixels = images.pop(i)
-        X[position] = pixels if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
-    problems = (note(unread, "picture", "skipped, unreadable"), note(deep, "picture", "cut from 16 bits to 8"))
-    return Pictures(X, kept, tuple(filter(None, problems)))
+        X[place] = as_planes(images.pop())
+    return Pictures(X, roll.kept, problems)
 
 
-def resize(X: NDArray[np.uint8], size: Size | None) -> NDArray[np.uint8]:
+class Roll:
+    """What is known of pictures while they are decoded, some at a time."""
+
+    def __init__(self, source: str, names: Sequence[str]) -> None:
+        self.source, self.names = source, names
+        self.kept: list[int] = []
+        self.shape: tuple[int, ...] = ()  # height and width
+        self._unread: list[str] = []
+        self._deep: list[str] = []
+
+    def take(self, start: int, decoded: "Sequence[Decoded]") -> list[NDArray[np.uint8]]:
+        """The pixels of those that could be read, of the pictures from number `start` on.
+
+        Raises
+        ------
+        DataError
+            One has another size than the first.
+        """
+        images = []
+        for i, (pixels, fact) in enumerate(decoded, start):
+            if pixels is None:
+                self._unread.append(f"{self.names[i]} ({fact})")
+                continue
+            self.shape = self.shape or pixels.shape[:2]
+            if pixels.shape[:2] != self.shape:
+                (h1, w1), (h2, w2) = self.shape, pixels.shape[:2]
+                raise DataError(
+                    f"{self.source}: {self.names[self.kept[0]]} is {h1}x{w1} but {self.names[i]} is {h2}x{w2} "
+                    f"(height x width). Give a size to bring all to, such as size={min(h1, w1)} or size=({h1}, {w1})."
+                )
+            if fact:
+                self._deep.append(self.names[i])
+            self.kept.append(i)
+            images.append(pixels)
+        return images
+
+    def problems(self) -> tuple[str, ...]:
+        """Notes on pictures that were skipped or changed.
+
+        Raises
+        ------
+        DataError
+            None could be read.
+        """
+        if not self.kept:
+            raise DataError(
+                f"{self.source}: none of {len(self.names)} pictures can be read: {shortened(self._unread)}. "
+                "Save them as PNG or JPEG."
+            )
+        unread = note(self._unread, "picture", "skipped, unreadable")
+        return tuple(filter(None, (unread, note(self._deep, "picture", "cut from 16 bits to 8"))))
+
+
+def as_planes(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Grey or color pixels with the channels in front."""
+    return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
+
+def resize(X: NDArray[Any], size: Size | None) -> NDArray[Any]:
     """Images of shape (n, channels, height, width) at another size, by the rule of `load_images`; None keeps them."""
     if size is None or as_size(size) == X.shape[2:]:
         return X
     height, width = as_size(size)
     planes = X.reshape(-1, *X.shape[2:])
-    resized = np.empty((len(planes), height, width), np.uint8)
+    resized = np.empty((len(planes), height, width), X.dtype)
     for plane, out in zip(planes, resized, strict=True):
         out[...] = np.asarray(Image.fromarray(plane).resize((width, height), Image.Resampling.BILINEAR))
     return resized.reshape(*X.shape[:2], height, width)
@@ -190,10 +234,11 @@ def shortened(names: Sequence[str]) -> str:
 
 
 # Pixels of shape (height, width) or (height, width, 3), and whether they had 16 bits; or None, and why not.
-_Decoded = tuple[NDArray[np.uint8], bool] | tuple[None, str]
+Decoded = tuple[NDArray[np.uint8], bool] | tuple[None, str]
 
 
-def _decode_all(files: Sequence[Path], size: tuple[int, int] | None, channels: int | None) -> list[_Decoded]:
+def decode_all(files: Sequence[Path | bytes], size: tuple[int, int] | None, channels: int | None) -> list[Decoded]:
+    """Each file decoded, or why it could not be."""
     n_threads = min(32, os.cpu_count() or 1)
     step = max(1, min(_MAX_CHUNK, len(files) // (4 * n_threads)))
     chunks = [files[i : i + step] for i in range(0, len(files), step)]
@@ -201,10 +246,11 @@ def _decode_all(files: Sequence[Path], size: tuple[int, int] | None, channels: i
         return [one for chunk in pool.map(lambda c: [_decode(f, size, channels) for f in c], chunks) for one in chunk]
 
 
-def _decode(file: Path, size: tuple[int, int] | None, channels: int | None) -> _Decoded:
+def _decode(file: Path | bytes, size: tuple[int, int] | None, channels: int | None) -> Decoded:
     try:
         # In one go: Pillow's own reading of a small file takes a quarter of the whole time (13.0, 32x32 JPEG).
-        with Image.open(io.BytesIO(file.read_bytes())) as image:
+        content = file if isinstance(file, bytes) else file.read_bytes()
+        with Image.open(io.BytesIO(content)) as image:
             if size:
                 # JPEG decodes an eighth, a quarter or half of the pixels for a fraction of the time; twice the size
                 # that is wanted leaves the interpolation something to average.

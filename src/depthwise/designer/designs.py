@@ -11,7 +11,7 @@ from typing import Any, overload
 from depthwise.analysis import Analysis, analyze_graph
 from depthwise.analysis.layer_table import write_bytes, write_count, write_percent
 from depthwise.designer.limits import Limit, explain, find_limits
-from depthwise.designer.problem import Problem
+from depthwise.designer.problem import Budget, Problem
 from depthwise.designer.source import write_source
 from depthwise.designer.states import StateGraph
 from depthwise.graph import Graph
@@ -123,6 +123,11 @@ class DesignSet(Sequence[Design]):
     designs: tuple[Design, ...]
     _problem: Problem = field(repr=False)
     _graph: StateGraph = field(repr=False)
+
+    @property
+    def budget(self) -> Budget:
+        """The bounds of the costs that were asked for."""
+        return self._problem.budget
 
     @property
     def best(self) -> Design:

@@ -1,141 +1,160 @@
-"""A network as the source of a plain ``torch.nn.Module``, which runs without depthwise."""
+"""A network as the source of a plain ``torch.nn.Module``, which runs without depthwise.
+
+What has weights is a submodule at the path that it has in depthwise (``conv2d1``, ``conv2d1.norm``), so that a state
+dict of one loads into the other.  All else is a call in ``forward``, where ``x`` goes from layer to layer, and ``x1``,
+``x2``, ... are kept for a layer further down.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from itertools import groupby
+import keyword
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pprint import pformat
+from unicodedata import normalize
 
-from depthwise.graph import SizedGraph, SizedNode
-from depthwise.layers.layer import Pair
-from depthwise.layers.ops import (
-    Activation,
-    Conv,
-    Dense,
-    Flatten,
-    GlobalPool,
-    Input,
-    Merge,
-    Norm,
-    Op,
-    Pool,
-    Sides,
-    Size,
-    format_shape,
-)
+from depthwise.designer.source_calls import make_call, make_constructor
+from depthwise.errors import GraphError
+from depthwise.graph import SizedGraph
+from depthwise.layers.ops import format_shape
 
 LINE = 100
-"""Columns; a row of modules that is longer is broken up."""
-
-EPS, MOMENTUM = 1e-5, 0.1
-"""What PyTorch's norms have where nothing else is said."""
+"""Columns; what is longer is broken up."""
 
 HEAD = '''"""{title}.
 
 For images of {shape}, channels first; made with depthwise, needs PyTorch alone.
-"""
+{more}"""
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
-'''
-
-RESIDUAL = '''
-class Residual(nn.Module):
-    """The sum of what went in and what the layers make of it."""
-
-    def __init__(self, *layers: nn.Module) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(*layers)
-
-    def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        return torch.relu(maps + self.layers(maps))
-
-'''
-
-NETWORK = '''
+{classes}
 class Network(nn.Module):
-    """Logits of a batch of images."""
+    """{outputs} of a batch of images, shape ``(n_images, {width})``."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-{lines}
-        )
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.layers(images)
 '''
 
+STANDARDIZES = """        self.{name} = nn.Module()
+        self.{name}.register_buffer("mean", torch.zeros({channels}))
+        self.{name}.register_buffer("std", torch.ones({channels}))
+"""
 
-def write_source(graph: SizedGraph, title: str) -> str:
-    """Source of a design's network.
+FORWARD = """
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+"""
+
+
+def write_source(
+    graph: SizedGraph,
+    title: str,
+    *,
+    more: str = "",
+    outputs: str = "Logits",
+    classes: Sequence[object] | None = None,
+    standardizes: bool = False,
+) -> str:
+    """Source of a network, a class ``Network``.
 
     Parameters
     ----------
     graph
-        Of a list of convolutions, max pools, residual blocks without a shortcut of their own, global average pooling
-        and an output: what the designer makes.
+        Of a layer list.
     title
         What the file says that it is.
+    more
+        Further lines of its docstring.
+    outputs
+        What comes out.
+    classes
+        Labels in the order of the outputs, which become ``CLASSES``.
+    standardizes
+        Whether the network subtracts a mean and divides by a standard deviation first, as a fitted one does.
+
+    Raises
+    ------
+    GraphError
+        A layer has a name that cannot stand in source, or an operation that there is no module for.
     """
-    lines, blocks = [], False
-    for name, group in groupby(graph.nodes[1:], key=lambda node: node.name.partition(".")[0]):
-        nodes = list(group)
-        if any(isinstance(node.op, Merge) for node in nodes):
-            blocks = True
-            inner = groupby((node for node in nodes if node.node.layer != name), key=lambda node: node.node.layer)
-            within = [line for _, row in inner for line in _row(list(row), 16)]
-            lines += [f"{' ' * 12}Residual(", *within, f"{' ' * 12}),"]
+    for node in graph.nodes:
+        _refuse_unwritable(node.name, node.node.layer)
+    first = graph.nodes[0].name
+    listed = "" if classes is None else f"CLASSES = {pformat(tuple(classes), width=LINE - 10, compact=True)}\n\n"
+    width = format_shape(graph.output_shape).replace("x", ", ")
+    head = HEAD.format(
+        title=title, shape=format_shape(graph.input_shape), more=more, classes=listed, outputs=outputs, width=width
+    )
+    buffers = STANDARDIZES.format(name=first, channels=graph.input_shape[0]) if standardizes else ""
+    submodules, statements = _submodules(graph), _statements(graph, standardizes)
+    return head + buffers + "".join(_indented(submodules)) + FORWARD + "".join(_indented(statements))
+
+
+def _submodules(graph: SizedGraph) -> Iterator[str]:
+    """A line for every module with weights, those above it first."""
+    made = {node.name: make_constructor(node) for node in graph.nodes}
+    written: set[str] = set()
+    for path, constructor in made.items():
+        if constructor is None:
+            continue
+        parts = path.split(".")
+        for depth in range(1, len(parts) + 1):
+            above = ".".join(parts[:depth])
+            if above not in written:
+                written.add(above)
+                yield f"self.{above} = {made.get(above) or 'nn.Module()'}"
+
+
+def _statements(graph: SizedGraph, standardizes: bool) -> Iterator[str]:
+    """The lines of ``forward``: operations of one layer that follow each other stand in one."""
+    first, *nodes = graph.nodes
+    values = {first.name: "images"}
+    if standardizes:
+        yield from _standardization(first.name, len(graph.input_shape) - 1)
+        values[first.name] = "x"
+    readers = Counter(name for node in nodes for name in node.node.inputs)
+    if standardizes and (readers[first.name] > 1 or first.name not in nodes[0].node.inputs):
+        yield "x0 = x"
+        values[first.name] = "x0"
+    kept = 0
+    for node, after in zip(nodes, [*nodes[1:], None], strict=True):
+        call = make_call(node, [values[name] for name in node.node.inputs])
+        if after is None:
+            yield f"return {call}"
+        elif readers[node.name] > 1 or node.name not in after.node.inputs:
+            kept += 1
+            values[node.name] = f"x{kept}"
+            yield f"x{kept} = {call}"
         else:
-            lines += _row(nodes, 12)
-    head = HEAD.format(title=title, shape=format_shape(graph.input_shape))
-    return head + RESIDUAL * blocks + NETWORK.format(lines="\n".join(lines))
+            values[node.name] = call
+            whole = make_call(after, [values[name] for name in after.node.inputs])
+            if after.node.layer != node.node.layer or len(f"        return {whole}") > LINE:
+                values[node.name] = "x"
+                yield f"x = {call}"
 
 
-def _row(nodes: list[SizedNode], indent: int) -> list[str]:
-    """The modules of one layer, on one line where they fit."""
-    modules = [module for node in nodes for module in _modules(node.op)]
-    line = f"{' ' * indent}{', '.join(modules)},"
-    return [line] if len(line) <= LINE else [f"{' ' * indent}{module}," for module in modules]
+def _standardization(name: str, axes: int) -> Iterator[str]:
+    broadcast = f".view({', '.join(['-1', *['1'] * axes])})"
+    yield f"mean, std = self.{name}.mean{broadcast}, self.{name}.std{broadcast}"
+    yield "x = (images.to(mean.dtype) - mean) / std"
 
 
-def _modules(op: Op) -> Iterator[str]:
-    match op:
-        case Conv():
-            padding = yield from _padding(op.sides)
-            options = {
-                "stride": _pair(op.stride), "padding": padding, "groups": str(op.groups), "bias": str(op.bias),
-            }  # fmt: skip
-            usual = {"stride": "1", "padding": "0", "groups": "1", "bias": "True"}
-            told = [f"{name}={value}" for name, value in options.items() if value != usual[name]]
-            head = [str(op.in_channels), str(op.out_channels), _pair(op.kernel_size)]
-            yield f"nn.Conv2d({', '.join([*head, *told])})"
-        case Norm(function="batch"):
-            told = [f"eps={op.eps}"] * (op.eps != EPS) + [f"momentum={op.momentum}"] * (op.momentum != MOMENTUM)
-            yield f"nn.BatchNorm2d({', '.join([str(op.num_features), *told])})"
-        case Norm():
-            told = [f"eps={op.eps}"] * (op.eps != EPS)
-            yield f"nn.GroupNorm({', '.join([str(op.groups), str(op.num_features), *told])})"
-        case Activation():
-            yield "nn.ReLU()"
-        case Pool():
-            yield f"nn.MaxPool2d({_pair(op.kernel_size)})"
-        case GlobalPool():
-            yield "nn.AdaptiveAvgPool2d(1)"
-            yield "nn.Flatten()"
-        case Dense():
-            yield f"nn.Linear({op.in_features}, {op.out_features})"
-        case _:
-            assert isinstance(op, (Flatten, Input)), op
+def _indented(lines: Iterator[str]) -> Iterator[str]:
+    """Lines of a method; the arguments of a call that is too long on a line of their own."""
+    indent = " " * 8
+    for line in lines:
+        head, bracket, arguments = line.partition("(")
+        if len(indent + line) > LINE and " = nn." in head:
+            yield f"{indent}{head}{bracket}\n{indent}    {arguments[:-1]}\n{indent})\n"
+        else:
+            yield f"{indent}{line}\n"
 
 
-def _padding(sides: Sides) -> Generator[str, None, str]:
-    """A module for padding that differs from side to side, which convolutions of PyTorch do not have."""
-    if any(before != after for before, after in sides):
-        yield f"nn.ZeroPad2d({tuple(side for pair in reversed(sides) for side in pair)})"
-        return "0"
-    return _pair(tuple(before for before, _ in sides))
-
-
-def _pair(value: Size | Pair) -> str:
-    return str(value[0]) if isinstance(value, tuple) and len(set(value)) == 1 else str(value)
+def _refuse_unwritable(path: str, layer: str) -> None:
+    for name in path.split("."):
+        if keyword.iskeyword(name) or normalize("NFKC", name) != name:
+            raise GraphError(
+                f"layer {layer!r}: Python's source cannot hold the name {name!r}. Give the layer another name=."
+            )

@@ -14,7 +14,10 @@ from depthwise.analysis import Analysis
 from depthwise.analysis.layer_table import write_count, write_percent
 from depthwise.displays.architecture_blocks import Block, Box, Edge, Plan, fold, join_norms, plan_boxes
 from depthwise.displays.architecture_lanes import Layout, lay_out
+from depthwise.displays.judging import judge
 from depthwise.network import analyze
+from depthwise.rules import Finding, Findings
+from depthwise.targets import open_target
 
 WIDTH, HEIGHT = 216, 62
 """Of a box, in pixels."""
@@ -32,14 +35,16 @@ COLORS = {(True, False): "low", (False, True): "high", (True, True): "both"}
 STYLE = """
 .dw-net { font: 12px system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif; color-scheme: light dark;
   --paper: #fff; --ink: #1b1f24; --soft: #57606a; --line: #6e7781; --box: #f3f5f7;
-  --low: #fbe4f8; --low-line: #b01ea4; --high: #ddf3f8; --high-line: #077083; --both: #fde4e4; --both-line: #c92222; }
+  --low: #fbe4f8; --low-line: #b01ea4; --high: #ddf3f8; --high-line: #077083; --both: #fde4e4; --both-line: #c92222;
+  --sign: #9a4d00; }
 @media (prefers-color-scheme: dark) { .dw-net { --paper: #14171b; --ink: #e8ebee; --soft: #a8b1ba; --line: #8b949e;
   --box: #22272e; --low: #45183f; --low-line: #f08be6; --high: #0c3a45; --high-line: #5fd0e6;
-  --both: #4d1c1c; --both-line: #ff9a9a; } }
-@media print { .dw-net { --paper: #fff; --ink: #000; --soft: #333; --line: #555; --box: #fff; } }
+  --both: #4d1c1c; --both-line: #ff9a9a; --sign: #ffb04d; } }
+@media print { .dw-net { --paper: #fff; --ink: #000; --soft: #333; --line: #555; --box: #fff; --sign: #9a4d00; } }
 .dw-net .paper { fill: var(--paper); }
 .dw-net text { fill: var(--ink); }
 .dw-net .kind { font-weight: 600; font-size: 13px; }
+.dw-net .sign { font-weight: 700; font-size: 15px; fill: var(--sign); }
 .dw-net .soft { fill: var(--soft); font-size: 11px; }
 .dw-net .size { fill: var(--soft); font-size: 11px; paint-order: stroke; stroke: var(--paper); stroke-width: 4px;
   stroke-linejoin: round; }
@@ -63,13 +68,15 @@ class ArchitectureDisplay:
     ----------
     analysis
         What :func:`depthwise.analyze` returns.
+    findings
+        What the rules say of the network.
     folded
         Whether equal blocks that follow each other are drawn once.
 
     Attributes
     ----------
     svg : str
-        The drawing.
+        The drawing.  A box with a ``!`` says its findings when it is pointed at.
 
     Examples
     --------
@@ -82,18 +89,21 @@ class ArchitectureDisplay:
     (True, True)
     """
 
-    def __init__(self, analysis: Analysis, *, folded: bool = True) -> None:
+    def __init__(self, analysis: Analysis, findings: Findings | None = None, *, folded: bool = True) -> None:
         self.analysis = analysis
+        self.findings = findings or Findings(())
         plan = join_norms(plan_boxes(analysis))
         self.plan = fold(plan) if folded else plan
-        self.svg = draw_plan(self.plan, _describe(analysis))
+        self.svg = draw_plan(self.plan, _describe(analysis), self.findings)
 
     @classmethod
     def from_target(
         cls, target: object, input_shape: Iterable[int] | None = None, n_outputs: int | None = None, **options: Any
     ) -> Self:
         """Draw any network that :func:`depthwise.analyze` reads; the same arguments."""
-        return cls(analyze(target, input_shape, n_outputs), **options)
+        target = open_target(target)  # once: a class would be called anew, with other weights
+        analysis = analyze(target, input_shape, n_outputs)
+        return cls(analysis, judge(target, input_shape=analysis.input_shape), **options)
 
     @classmethod
     def from_estimator(cls, net: Any) -> Self:
@@ -117,7 +127,8 @@ class ArchitectureDisplay:
         write_whole(place, self.svg.encode())
 
     def _repr_html_(self) -> str:
-        return f'<div style="overflow-x: auto">{self.svg}</div>'
+        told = self.findings._repr_html_() if self.findings else ""
+        return f'<div style="overflow-x: auto">{self.svg}</div>{told}'
 
 
 def draw_to_notebook(target: object, input_shape: Iterable[int] | None = None, **options: Any) -> ArchitectureDisplay:
@@ -162,11 +173,17 @@ def _describe(analysis: Analysis) -> str:
 
 @dataclass(frozen=True)
 class Canvas:
-    """Pixels of rows and lanes."""
+    """Pixels of rows and lanes, and what is said of the layers in them."""
 
     plan: Plan
     layout: Layout
     lefts: tuple[float, ...]
+    problems: tuple[Finding, ...]
+
+    def said(self, box: Box) -> list[str]:
+        """Errors and warnings about a box."""
+        names = {row.name for row in box.rows}
+        return [f"{each.code} {each.name}: {each.message}" for each in self.problems if names.intersection(each.layers)]
 
     def lane_width(self, lane: int) -> float:
         """Width of a lane."""
@@ -181,7 +198,7 @@ class Canvas:
         return MARGIN + rank * (HEIGHT + GAP)
 
 
-def draw_plan(plan: Plan, description: str) -> str:
+def draw_plan(plan: Plan, description: str, findings: Findings) -> str:
     """SVG of a plan."""
     layout = lay_out(plan)
     lefts: list[float] = []
@@ -189,8 +206,8 @@ def draw_plan(plan: Plan, description: str) -> str:
     for thin in layout.lanes:
         lefts.append(right + (0 if not lefts else ASIDE if not thin else 6))
         right = lefts[-1] + (THIN if thin else WIDTH)
-    canvas = Canvas(plan, layout, tuple(lefts))
-    legend = _legend(plan)
+    canvas = Canvas(plan, layout, tuple(lefts), findings.problems)
+    legend = _legend(canvas)
     width = max(right + MARGIN, MARGIN * 2 + max(map(len, legend), default=0) * 6.2)
     bottom = canvas.top(max(layout.rank)) + HEIGHT + MARGIN
     height = bottom + 17 * len(legend) + (MARGIN if legend else 0)
@@ -210,14 +227,16 @@ def draw_plan(plan: Plan, description: str) -> str:
     return "\n".join(parts)
 
 
-def _legend(plan: Plan) -> list[str]:
-    lines = []
+def _legend(canvas: Canvas) -> list[str]:
+    lines, plan = [], canvas.plan
     if any(box.low for box in plan.boxes):
         lines.append("< magenta, dashed: capacity below 1/6")
     if any(box.high for box in plan.boxes):
         lines.append("> cyan, dotted: coverage above 100 %")
     if any(box.low and box.high for box in plan.boxes):
         lines.append("< and > red, thick: both")
+    if any(canvas.said(box) for box in plan.boxes):
+        lines.append("! a finding: point at it")
     return lines
 
 
@@ -233,9 +252,12 @@ def _box(canvas: Canvas, number: int, box: Box) -> str:
     names = ", ".join(each.name for each in box.rows)
     lines = [_text(middle, top + 18, _cut(kind) + (f" × {block}" if block > 1 else ""), "kind")]
     lines += [_text(middle, top + 35, name, "soft"), _text(middle, top + 52, _figures(box), "soft")]
+    said = canvas.said(box)
+    lines += [_text(left + WIDTH - 10, top + 18, "!", "sign")] * bool(said)
+    told = "; ".join([_told(box), *said])
     return (
         f'<g class="layer {mark}" data-layers="{_safe(json.dumps([each.name for each in box.rows]))}">'
-        f"<title>{_safe(names)}: {_safe(kind)}, {_safe(_told(box))}</title>"
+        f"<title>{_safe(names)}: {_safe(kind)}, {_safe(told)}</title>"
         f'<rect class="box" x="{left:.0f}" y="{top:.0f}" width="{WIDTH}" height="{HEIGHT}" rx="6"/>'
         f"{''.join(lines)}</g>"
     )

@@ -45,7 +45,7 @@ def read_pictures(net: object, X: Any) -> NDArray[Any]:
     """
     read_module(net)
     array = X.detach().cpu().numpy() if isinstance(X, Tensor) else np.asarray(X)
-    demand_some(array)
+    demand_pictures(array)
     shape = getattr(net, "input_shape_", None)
     if shape is None or not isinstance(net, BaseEstimator):
         return put_channels_first(array)
@@ -61,7 +61,7 @@ def put_channels_first(images: NDArray[Any]) -> NDArray[Any]:
     >>> put_channels_first(np.zeros((5, 8, 6, 3))).shape, put_channels_first(np.zeros((5, 8, 6))).shape
     ((5, 3, 8, 6), (5, 1, 8, 6))
     """
-    demand_some(images)
+    demand_pictures(images)
     if images.ndim not in (3, 4):
         raise DataError(f"X: has {images.ndim} axes, but images need 3 or 4. Give (n_images, channels, height, width).")
     usable = images if images.flags.writeable and min(images.strides) >= 0 else images.copy()
@@ -69,10 +69,12 @@ def put_channels_first(images: NDArray[Any]) -> NDArray[Any]:
     return pictures
 
 
-def demand_some(images: NDArray[Any]) -> None:
-    """Refuse an empty selection."""
+def demand_pictures(images: NDArray[Any]) -> None:
+    """Refuse an empty selection, and what holds no numbers."""
     if images.ndim == 0 or len(images) == 0:
         raise DataError("X: holds no images. Select at least one.")
+    if images.dtype.kind not in "biuf":
+        raise DataError(f"X: holds values of type {images.dtype}, no numbers. Give the pixels of images.")
 
 
 def read_classes(net: object, y: Any, n_images: int) -> NDArray[np.int64] | None:
@@ -104,14 +106,19 @@ def read_classes(net: object, y: Any, n_images: int) -> NDArray[np.int64] | None
     return columns
 
 
-def class_names(net: object) -> list[str] | None:
-    """Labels as they are printed, or ``None``."""
+def name_outputs(net: object) -> list[str] | None:
+    """Labels of the columns of the output, or ``None``; a single column speaks for the second of two classes."""
     classes = None if isinstance(net, nn.Module) else getattr(net, "classes_", None)
-    return None if classes is None else [str(label) for label in classes]
+    if classes is None:
+        return None
+    names = [str(label) for label in classes]
+    return names[1:] if len(names) == 2 and getattr(net, "n_outputs_", 2) == 1 else names
 
 
 def title_classes(targets: NDArray[np.int64], outputs: NDArray[np.float32], names: list[str] | None) -> list[str]:
     """A line an image: the explained class, its probability, and whether the network predicts something else."""
+    if outputs.shape[1] == 1 and names is not None:
+        return [f"{names[0]}: p = {1 / (1 + np.exp(-value)):.2f}" for value in outputs[:, 0]]
     if outputs.shape[1] == 1:
         return [f"output {value:.3g}" for value in outputs[:, 0]]
     powers = np.exp(outputs - outputs.max(1, keepdims=True))

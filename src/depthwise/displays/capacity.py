@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from textwrap import fill
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -11,9 +10,9 @@ from depthwise.analysis import Analysis
 from depthwise.analysis.thresholds import MAX_COVERAGE, MIN_CAPACITY
 from depthwise.displays.asking import put_channels_first
 from depthwise.displays.display import Display
+from depthwise.displays.judging import judge, read_analysis
 from depthwise.displays.rows import draw_rows, make_panels
-from depthwise.errors import DataError, TargetError
-from depthwise.network import analyze, check
+from depthwise.errors import TargetError
 from depthwise.rules import Findings
 
 if TYPE_CHECKING:
@@ -23,10 +22,6 @@ CODES = ("CAP", "COV")
 """Beginnings of the codes of the rules that judge these two."""
 WITHIN, BEYOND = "#0072B2", "#D55E00"
 """Blue and vermillion of Okabe and Ito's palette; what is beyond its bound is hatched and named as well."""
-SHOWN = 3
-"""Findings that the picture tells; all are in ``.findings``."""
-LINE = 115
-"""Characters below the panels."""
 
 
 class CapacityCoverageDisplay(Display):
@@ -61,7 +56,7 @@ class CapacityCoverageDisplay(Display):
 
     def __init__(self, analysis: Analysis, findings: Findings | None = None) -> None:
         self.analysis = analysis
-        self.findings = Findings(()) if findings is None else findings
+        self.findings = findings or Findings(())
         self.rows = [row for row in analysis.layers if row.capacity is not None or row.coverage is not None]
         if not self.rows:
             raise TargetError("no layer of the network has a capacity or coverage: it reads all of the image at once.")
@@ -83,8 +78,7 @@ class CapacityCoverageDisplay(Display):
         if input_shape is None and X is not None:
             input_shape = put_channels_first(np.asarray(X)).shape[1:]
         analysis = read_analysis(net, input_shape)
-        target = net if getattr(net, "graph_", None) is not None else getattr(net, "module_", net)
-        return cls(analysis, check(target, analysis.input_shape, select=CODES))  # type: ignore[arg-type]
+        return cls(analysis, judge(net, CODES, analysis.input_shape))
 
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw both measures, into ``ax`` if it is given, and return the display."""
@@ -104,40 +98,8 @@ class CapacityCoverageDisplay(Display):
         highest = np.nanmax([*self.coverage_, MAX_COVERAGE])
         self.axes_[0].set_xlim(0, 125)  # room for the number behind a bar of 100 %
         self.axes_[1].set_xlim(0, 140 * highest)
-        if ax is None:
-            self._write_findings()
+        self._write_findings(ax)
         return self
-
-    def _write_findings(self) -> None:
-        """The first findings below the panels, where there is a figure of our own to grow."""
-        lines = [f"{each.place}: {each.code} {each.message}" for each in self.findings[:SHOWN]]
-        if len(self.findings) > SHOWN:
-            lines.append(f"and {len(self.findings) - SHOWN} more in .findings")
-        if lines:
-            text = "\n".join(fill(line, LINE, subsequent_indent="    ") for line in lines)
-            width, height = self.figure_.get_size_inches()
-            self.figure_.set_size_inches(width, height + 0.16 * len(text.splitlines()))
-            self.figure_.supxlabel(text, fontsize=8, x=0.01, ha="left", parse_math=False)
-
-
-def read_analysis(net: Any, input_shape: Any = None) -> Analysis:
-    """What is known of a network, trained or not.
-
-    Raises
-    ------
-    TargetError
-        It is no network.
-    DataError
-        It is trained on images of another shape.
-    """
-    fitted = getattr(net, "input_shape_", None)
-    if fitted is not None and input_shape is not None and tuple(input_shape) != tuple(fitted):
-        given, made = ("x".join(map(str, shape)) for shape in (input_shape, fitted))
-        raise DataError(f"X: holds images of {given} but the network is made for {made}. Resize them.")
-    if getattr(net, "analysis_", None) is not None:
-        known: Analysis = net.analysis_
-        return known
-    return analyze(getattr(net, "module_", net), input_shape if fitted is None else fitted)
 
 
 def _styles(beyond: Any) -> list[dict[str, Any]]:

@@ -6,15 +6,21 @@ import re
 from base64 import b64encode
 from io import BytesIO
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, Self
 
 from depthwise.errors import FileError
+from depthwise.rules import Findings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 DOTS_PER_INCH = 150
+SHOWN = 3
+"""Findings that a picture tells; all are in ``.findings``."""
+LETTERS = 15
+"""Letters of a finding that an inch of a picture holds."""
 
 
 class Display:
@@ -26,8 +32,11 @@ class Display:
         What was drawn, after :meth:`plot`.
     axes_ : list of matplotlib.axes.Axes
         Its axes, after :meth:`plot`.
+    findings : Findings
+        What rules say of what is shown; empty where none judges it.
     """
 
+    findings: Findings = Findings(())
     figure_: Figure
     axes_: list[Axes]
 
@@ -64,8 +73,7 @@ class Display:
         """The picture itself in notebooks, and what rules say of it."""
         name = re.sub(r"(?<!^)(?=[A-Z])", " ", type(self).__name__.removesuffix("Display")).lower()
         picture = b64encode(self.png()).decode()
-        found = getattr(self, "findings", None)
-        told = found._repr_html_() if found else ""
+        told = self.findings._repr_html_() if self.findings else ""
         return f'<img alt="{name}" style="max-width: 100%" src="data:image/png;base64,{picture}">{told}'
 
     def _start(self, ax: Axes | None, **options: Any) -> Axes:
@@ -79,3 +87,15 @@ class Display:
             self.figure_ = ax.figure  # type: ignore[assignment]
         self.axes_ = [ax]
         return ax
+
+    def _write_findings(self, ax: Axes | None) -> None:
+        """The first findings below the picture, where there is a figure of our own to grow."""
+        if ax is not None or not self.findings:
+            return
+        width, height = self.figure_.get_size_inches()
+        lines = [f"{each.place}: {each.code} {each.message}" for each in self.findings[:SHOWN]]
+        if len(self.findings) > SHOWN:
+            lines.append(f"and {len(self.findings) - SHOWN} more in .findings")
+        text = "\n".join(fill(line, int(LETTERS * width), subsequent_indent="    ") for line in lines)
+        self.figure_.set_size_inches(width, height + 0.16 * len(text.splitlines()))
+        self.figure_.supxlabel(text, fontsize=8, x=0.01, ha="left", parse_math=False)

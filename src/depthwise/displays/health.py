@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
 DEAD, WEAK, ALIVE = "#D55E00", "#E69F00", "#0072B2"
 """Vermillion, orange and blue of Okabe and Ito's palette; nearly dead units are hatched as well."""
-CODES = ("ACT", "HED", "NRM")
-"""Beginnings of the codes of the rules that judge what keeps activations and gradients alive."""
+CODES = (
+    *("ACT", "HED001", "HED002", "NRM"),
+    *("TRN002", "TRN003", "TRN004", "TRN007", "TRN008", "TRN009", "TRN019", "TRN020"),
+)
+"""Beginnings of the codes of the rules that judge activations and gradients, and what keeps them alive."""
 
 
 class HealthDisplay(Display):

@@ -70,7 +70,7 @@ class ImagesDisplay(Display):
         pictures = to_pictures(self.images)
         count = len(pictures)
         columns = min(COLUMNS, ceil(sqrt(count)))
-        self.figure_, axes = make_grid(ax, ceil(count / columns), columns, self.images.shape[2:])
+        self.figure_, axes = make_grid(ax, ceil(count / columns), columns, self.images.shape[2:], self.labels or ())
         self.axes_ = list(axes.ravel())
         self.images_ = []
         for place, each in enumerate(self.axes_):

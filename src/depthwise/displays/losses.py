@@ -87,7 +87,8 @@ class TopLossesDisplay(Display):
         found = self.losses
         pictures = to_pictures(found.images)
         columns = ceil(sqrt(len(pictures)))
-        self.figure_, axes = make_grid(ax, ceil(len(pictures) / columns), columns, found.images.shape[2:])
+        titles = [self._title(place) for place in range(len(pictures))]
+        self.figure_, axes = make_grid(ax, ceil(len(pictures) / columns), columns, found.images.shape[2:], titles)
         self.axes_ = list(axes.ravel())
         self.images_ = []
         for place, panel in enumerate(self.axes_):
@@ -96,7 +97,7 @@ class TopLossesDisplay(Display):
                 continue
             draw_picture(panel, pictures[place], value_range(pictures))
             self.images_ += panel.get_images()
-            panel.set_title(self._title(place), fontsize=TITLE_SIZE, parse_math=False)
+            panel.set_title(titles[place], fontsize=TITLE_SIZE, parse_math=False)
         return self
 
     def _title(self, place: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,10 +18,14 @@ SIGNED = "RdBu_r"
 """Red above zero and blue below, told apart by color-blind readers too."""
 MAGNITUDE = "cividis"
 """Made to look alike to readers of any color vision (Nuñez, Anderton and Renslow, PLoS ONE 2018)."""
+OUTLINE = "#D55E00"
+"""Vermillion of Okabe and Ito's palette, seen on dark and on light images: frames what is seen of an image."""
 STRONGEST = 0.85
 """Opacity of the largest value of a map that lies on an image."""
 INCHES = 2.1
 """Side of one picture."""
+LINE_INCHES = 0.16
+"""Height of a line of a title."""
 SPACE = 0.12
 """Between pictures in axes of the caller, as a share of a picture."""
 
@@ -64,15 +69,21 @@ def value_range(values: NDArray[np.float32]) -> tuple[float, float]:
     return float(values.min()), float(values.max())
 
 
-def make_grid(ax: Axes | None, rows: int, columns: int, shape: tuple[int, ...]) -> tuple[Figure, NDArray[Any]]:
-    """Axes without ticks for pictures of one shape: a new figure outside pyplot, or within the caller's axes."""
+def make_grid(
+    ax: Axes | None, rows: int, columns: int, shape: tuple[int, ...], titles: Iterable[str] = ()
+) -> tuple[Figure, NDArray[Any]]:
+    """Axes without ticks for pictures of one shape: a new figure outside pyplot, or within the caller's axes.
+
+    The longest of the titles decides how much room there is above each picture.
+    """
     height, width = shape
     tall = INCHES * min(max(height / width, 0.4), 2.5)
     if ax is None:
         from matplotlib.figure import Figure
 
-        # Titles of three lines need room above each picture, the color bar beside them.
-        figure = Figure(figsize=(columns * INCHES + 1.0, rows * (tall + 0.55) + 0.3), layout="constrained")
+        lines = max((title.count("\n") + 1 for title in titles), default=1)
+        high = rows * (tall + LINE_INCHES * lines + 0.1) + 0.3
+        figure = Figure(figsize=(columns * INCHES + 1.0, high), layout="constrained")  # a color bar beside them
         axes = figure.subplots(rows, columns, squeeze=False)
     else:
         ax.set_axis_off()

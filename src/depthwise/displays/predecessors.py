@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from depthwise.displays.activations import ActivationsDisplay
-from depthwise.displays.asking import read_module
 from depthwise.displays.explanations import OcclusionDisplay, SaliencyDisplay
 from depthwise.displays.history import HistoryDisplay
 from depthwise.displays.weights import WeightsDisplay
-from depthwise.errors import TargetError
 from depthwise.inspection.occlusion import SQUARE
 
 Figsize = tuple[float, float] | None
@@ -23,9 +21,6 @@ def plot_loss(net: Any, figsize: Figsize = None) -> HistoryDisplay:
     TargetError
         It is not trained.
     """
-    if not hasattr(net, "history_"):
-        read_module(net)
-        raise TargetError(f"this {type(net).__name__} has no history of training. Call fit(X, y) on an estimator.")
     return _sized(HistoryDisplay.from_estimator(net).plot(), figsize)
 
 

@@ -9,20 +9,23 @@ from numpy.typing import NDArray
 
 from depthwise.analysis.regions import Rectangle
 from depthwise.displays.asking import put_channels_first, read_module
-from depthwise.displays.capacity import read_analysis
 from depthwise.displays.display import Display
-from depthwise.displays.pictures import draw_picture, to_pictures, value_range
+from depthwise.displays.judging import judge, read_analysis
+from depthwise.displays.pictures import OUTLINE, draw_picture, to_pictures, value_range
 from depthwise.errors import DataError
 from depthwise.inspection import EffectiveField, UnitField, find_unit_field, measure_effective_field
 from depthwise.inspection.choosing import find_layer
 from depthwise.inspection.effective_field import OUTSIDE
+from depthwise.rules import Findings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-OUTLINE, CONTOUR = "#D55E00", "#56B4E9"
-"""Vermillion and sky blue of Okabe and Ito's palette, seen on dark and on light images."""
+CONTOUR = "#56B4E9"
+"""Sky blue of Okabe and Ito's palette, seen on dark and on light images."""
 INCHES = 5.0
+CODES = ("CAP", "COV", "SHP")
+"""Beginnings of the codes of the rules that judge what a layer sees."""
 FINE = 8
 """Points along the side of a pixel where a contour is drawn."""
 
@@ -37,6 +40,8 @@ class ReceptiveFieldDisplay(Display):
     effective
         What :func:`depthwise.effective_field` returns for the same unit; its contour encloses the pixels whose gradient
         is at least 1 - 95.45 % of the largest.
+    findings
+        What the rules say of the layer's field.
 
     Attributes
     ----------
@@ -66,7 +71,9 @@ class ReceptiveFieldDisplay(Display):
     sees 3 x 5 pixels of 5 x 5, hatched: padding
     """
 
-    def __init__(self, field: UnitField, effective: EffectiveField | None = None) -> None:
+    def __init__(
+        self, field: UnitField, effective: EffectiveField | None = None, findings: Findings | None = None
+    ) -> None:
         size = field.image.shape[1:]
         if effective is not None and (effective.gradients.shape != size or effective.unit != field.unit):
             raise DataError(
@@ -75,6 +82,7 @@ class ReceptiveFieldDisplay(Display):
             )
         self.field = field
         self.effective = effective
+        self.findings = findings or Findings(())
 
     @classmethod
     def from_estimator(
@@ -108,7 +116,8 @@ class ReceptiveFieldDisplay(Display):
             part = find_layer(module, field.layer).part
             path = next(path for path, other in module.named_modules() if other is part)
             effective = measure_effective_field(module, images.shape[1:], path, field.unit)
-        return cls(field, effective or None)
+        told = judge(net, CODES, images.shape[1:])
+        return cls(field, effective or None, Findings(tuple(each for each in told if field.layer in each.layers)))
 
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the image and the field, into ``ax`` if it is given, and return the display."""
@@ -119,7 +128,7 @@ class ReceptiveFieldDisplay(Display):
             (min(low, 0), max(high, side - 1)) for (low, high), side in zip(whole, (height, width), strict=True)
         )
         tall = min(max((bottom - top + 1) / (right - left + 1), 0.3), 3.0)
-        ax = self._start(ax, figsize=(INCHES, INCHES * tall + 0.7))
+        own, ax = ax, self._start(ax, figsize=(INCHES, INCHES * tall + 0.7))
         draw_picture(ax, pictures[0], value_range(pictures))
         self.inside_, self.outside_, self.contour_ = None, None, None
         if self.field.unclipped not in (None, self.field.clipped):
@@ -136,6 +145,7 @@ class ReceptiveFieldDisplay(Display):
         margin = 0.5 + 0.02 * max(bottom - top, right - left)
         ax.set(xlim=(left - margin, right + margin), ylim=(bottom + margin, top - margin))
         ax.set_title(self._title(), fontsize=10, parse_math=False)
+        self._write_findings(own)
         return self
 
     def _title(self) -> str:

@@ -40,9 +40,9 @@ class WeightsDisplay(Display):
     def from_estimator(cls, net: Any, layer: Any = None) -> Self:
         """Read the kernels of a fitted estimator or a module; of its first convolution by default.
 
-        ``layer`` is the path of a convolution, or an entry of ``net.layers_``.
+        ``layer`` is its name, path or index, an entry of ``net.layers_``, or the submodule.
         """
-        return cls(read_weights(read_module(net), getattr(layer, "name", layer)))
+        return cls(read_weights(read_module(net), layer))
 
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the tiles, into ``ax`` if it is given, and return the display."""

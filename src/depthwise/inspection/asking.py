@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -90,6 +90,18 @@ def to_tensor(module: nn.Module, images: ArrayLike | Tensor) -> Tensor:
     return tensor
 
 
+def demand_choice(name: str, value: object, choices: Sequence[str]) -> None:
+    """Refuse a word that is not among some.
+
+    Raises
+    ------
+    DataError
+        It is another one.
+    """
+    if value not in choices:
+        raise DataError(f"{name} is {value!r} but must be one of {', '.join(map(repr, choices))}.")
+
+
 def demand_maps(images: Tensor) -> None:
     """Refuse images that are not two-dimensional."""
     if images.ndim != 4:
@@ -158,6 +170,34 @@ def choose_targets(outputs: Tensor, targets: Any) -> Tensor:
             f"targets: there is no class {wrong[0]}, for the network has {n_outputs} outputs (0 to {n_outputs - 1})."
         )
     return torch.from_numpy(every.astype(np.int64)).to(outputs.device)
+
+
+class Question(NamedTuple):
+    """Which outputs of a network are to be explained."""
+
+    images: Tensor
+    outputs: Tensor
+    targets: Tensor
+
+
+@contextmanager
+def asked(
+    module: nn.Module, images: ArrayLike | Tensor, targets: ArrayLike | Tensor | None, max_bytes: int | None
+) -> Iterator[Question]:
+    """Read a question about classes, and leave the module undisturbed while it is answered.
+
+    Raises
+    ------
+    DataError
+        There is no such class, or the images are not such as go through the network.
+    TargetError
+        It is no module, or does not give one finite value a class.
+    """
+    tensor = to_tensor(demand_module(module), images)
+    demand_maps(tensor)
+    with undisturbed(module):
+        outputs = compute_outputs(module, tensor, max_bytes)
+        yield Question(tensor, outputs, choose_targets(outputs, targets))
 
 
 def score_outputs(outputs: Tensor, targets: Tensor, score: Score) -> Tensor:

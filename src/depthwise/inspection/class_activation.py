@@ -10,18 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from depthwise.analysis.regions import find_region
-from depthwise.errors import DataError, DepthwiseError, TargetError
-from depthwise.inspection.asking import (
-    Array,
-    batch_length,
-    choose_targets,
-    compute_outputs,
-    demand_maps,
-    demand_module,
-    to_array,
-    to_tensor,
-    undisturbed,
-)
+from depthwise.errors import DepthwiseError, TargetError
+from depthwise.inspection.asking import Array, asked, batch_length, demand_choice, to_array
 from depthwise.inspection.choosing import Chosen, find_last_map, find_layer, hooked
 from depthwise.layers.shapes import format_shape
 from depthwise.modules import Network
@@ -114,14 +104,8 @@ def compute_cam(
     >>> found.layer, found.layer_maps.shape, found.maps.shape
     ('1', (5, 6, 6), (5, 8, 8))
     """
-    if method not in CAM_METHODS:
-        raise DataError(f"method is {method!r} but must be one of {', '.join(map(repr, CAM_METHODS))}.")
-    module = demand_module(module)
-    tensor = to_tensor(module, images)
-    demand_maps(tensor)
-    with undisturbed(module):
-        outputs = compute_outputs(module, tensor, max_bytes)
-        wanted = choose_targets(outputs, targets)
+    demand_choice("method", method, CAM_METHODS)
+    with asked(module, images, targets, max_bytes) as (tensor, outputs, wanted):
         chosen = find_last_map(module, tensor[:1]) if layer is None else find_layer(module, layer)
         step = batch_length(module, tensor, max_bytes, gradients=True)
         found = []

@@ -28,6 +28,7 @@ from depthwise.inspection.asking import (
     undisturbed,
 )
 from depthwise.inspection.patches import GROUP, compute_chain, covered_outputs, find_chain, is_worthwhile
+from depthwise.modules.folding import fold
 
 SQUARE = 7
 """Side of the square in nolearn and netz."""
@@ -155,6 +156,7 @@ def occlude(
     rows, columns = _centers(height, steps[0]), _centers(width, steps[1])
     covers = _covers(rows, height, sides[0]).to(tensor), _covers(columns, width, sides[1]).to(tensor)
     with undisturbed(module), torch.no_grad(), autocast(precision, tensor.device):
+        module = fold(module)
         outputs = compute_outputs(module, tensor, max_bytes)
         kind = choose_score(outputs, score)
         chosen = choose_targets(outputs, targets)

@@ -7,7 +7,7 @@ that reads everything, just the rectangle of changed units is computed, in a fra
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -16,7 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from depthwise.modules import Network, Standardize
-from depthwise.modules.parts import PaddedConv2d, PaddedMaxPool2d
+from depthwise.modules.folding import CONVOLUTIONS, FusedConv2d
+from depthwise.modules.parts import GemmConv2d, PaddedMaxPool2d
 
 GROUP = 8
 """Centers along an axis that share a batch at most."""
@@ -26,10 +27,14 @@ WORTHWHILE = 0.8
 """Share of the multiplications above which cutting out rectangles costs more than it saves."""
 
 POINTWISE = (
-    Standardize, nn.BatchNorm2d, nn.Dropout, nn.Dropout2d, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.GELU,
-    nn.SiLU, nn.Hardswish, nn.Tanh, nn.Sigmoid, nn.Softplus,
+    Standardize, nn.Identity, nn.BatchNorm2d, nn.Dropout, nn.Dropout2d, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU,
+    nn.SELU, nn.GELU, nn.SiLU, nn.Hardswish, nn.Tanh, nn.Sigmoid, nn.Softplus,
 )  # fmt: skip
 """Modules that, in evaluation mode, treat every position alone."""
+
+Window = tuple[tuple[int, int, int, int], ...]
+EVERYTHING: Window = ((1, 1, 0, 0), (1, 1, 0, 0))
+"""What reads the last map as it is."""
 
 
 @dataclass(frozen=True)
@@ -45,16 +50,33 @@ class Step:
     """
 
     module: nn.Module
-    window: tuple[tuple[int, int, int, int], ...] | None
+    window: Window | None
+
+    @property
+    def convolution(self) -> Any:
+        """The convolution in it, if there is one."""
+        part = getattr(self.module, "convolution", self.module)
+        return part if isinstance(part, nn.Conv2d) else None
 
 
 @dataclass(frozen=True)
 class Chain:
-    """Operations up to the first that reads more than windows, and the clean maps that go into each and out of all."""
+    """Operations up to the first that reads more than windows.
+
+    Attributes
+    ----------
+    network, steps
+        The network, and the operations.
+    maps
+        Clean maps that go into each operation, and out of the last.
+    frames
+        The same, padded as the operation pads them, channels last; ``None`` before what reads no windows.
+    """
 
     network: Network
     steps: tuple[Step, ...]
     maps: tuple[Tensor, ...]
+    frames: tuple[Tensor | None, ...]
 
     @property
     def sizes(self) -> list[tuple[int, int]]:
@@ -63,10 +85,10 @@ class Chain:
 
     def finish(self, maps: Tensor) -> Tensor:
         """What the rest of the network makes of the chain's last map."""
-        nodes = self.network.sized.nodes
-        values = {nodes[len(self.steps) - 1].name: maps}
-        for node in nodes[len(self.steps) :]:
-            values[node.name] = self.network.get_submodule(node.name)(*[values[name] for name in node.node.inputs])
+        nodes, parts, done = self.network.sized.nodes, self.network.parts, len(self.steps)
+        values = {nodes[done - 1].name: maps}
+        for node, part in zip(nodes[done:], parts[done:], strict=True):
+            values[node.name] = part(*[values[name] for name in node.node.inputs])
         return values[nodes[-1].name]
 
 
@@ -79,6 +101,23 @@ class Rectangles:
     widths: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What an operation reads along one axis, for each center of a rectangle: centers x positions.
+
+    Attributes
+    ----------
+    frame, patch
+        Place of each position in the padded clean map, and in the patch.
+    inside
+        Whether the patch has it.
+    """
+
+    frame: Tensor
+    patch: Tensor
+    inside: Tensor
+
+
 def find_chain(module: nn.Module) -> tuple[Step, ...]:
     """The operations from the image on that read windows of one map; empty where none can be shortened."""
     if not isinstance(module, Network) or any(
@@ -88,11 +127,10 @@ def find_chain(module: nn.Module) -> tuple[Step, ...]:
     steps: list[Step] = []
     nodes = module.sized.nodes
     reads = [name for node in nodes for name in node.node.inputs]
-    for place, node in enumerate(nodes[:-1]):
+    for place, (node, part) in enumerate(zip(nodes[:-1], module.parts, strict=False)):
         if node.node.inputs != ((nodes[place - 1].name,) if place else ()):
             break
-        part = module.get_submodule(node.name)
-        if type(part) in (nn.Conv2d, PaddedConv2d, nn.MaxPool2d, PaddedMaxPool2d):
+        if type(part) in (*CONVOLUTIONS, FusedConv2d, nn.MaxPool2d, PaddedMaxPool2d):
             steps.append(Step(part, _window(part)))
         elif type(part) in POINTWISE:
             steps.append(Step(part, None))
@@ -108,8 +146,8 @@ def is_worthwhile(steps: tuple[Step, ...], sizes: list[tuple[int, int]], rows: T
     tall, wide = (list(_rectangles(steps, sizes, axis, cover, GROUP)) for axis, cover in enumerate((rows, columns)))
     whole = partly = 0
     for level, step in enumerate(steps, 1):
-        if isinstance(step.module, nn.Conv2d):
-            cost = step.module.weight[:, 0].numel() * step.module.in_channels // step.module.groups
+        if step.convolution is not None:
+            cost = step.convolution.weight.numel()
             whole += cost * sizes[level][0] * sizes[level][1] * len(rows) * len(columns)
             spans = [sum(one.widths[level] * len(one.centers) for one in groups) for groups in (tall, wide)]
             partly += cost * spans[0] * spans[1]
@@ -121,7 +159,9 @@ def compute_chain(module: nn.Module, steps: tuple[Step, ...], images: Tensor) ->
     maps = [images]
     for step in steps:
         maps.append(step.module(maps[-1]))
-    return Chain(cast(Network, module), steps, tuple(maps))
+    last = Step(nn.Identity(), EVERYTHING)
+    frames = map(_frame, (*steps, last), maps, (*maps[1:], maps[-1]))
+    return Chain(cast(Network, module), steps, tuple(maps), tuple(frames))
 
 
 def covered_outputs(
@@ -144,18 +184,22 @@ def covered_outputs(
     side = GROUP
     while side > 1 and side * side * count > step:
         side -= 1
-    for tall in _rectangles(chain.steps, sizes, 0, covers[0], side):
-        for wide in _rectangles(chain.steps, sizes, 1, covers[1], side):
-            places = [(row, column) for row in range(len(tall.centers)) for column in range(len(wide.centers))]
-            patch = _first_patch(chain, covers, fill, tall, wide, places)
-            for level, operation in enumerate(chain.steps):
-                patch = _next_patch(chain, operation, level, patch, tall, wide, places)
-            full = _framed(chain.maps[-1], len(chain.steps), patch, tall, wide, places)
+    rows, columns = (
+        [(one, _readings(chain, axis, one)) for one in _rectangles(chain.steps, sizes, axis, cover, side)]
+        for axis, cover in enumerate(covers)
+    )
+    for tall, vertical in rows:
+        for wide, horizontal in columns:
+            patch = _first_patch(chain.maps[0], covers, fill, tall, wide)
+            for frame, operation, *readings in zip(chain.frames, chain.steps, vertical, horizontal, strict=False):
+                patch = _next_patch(frame, operation, patch, readings)
+            full = _set_in(chain.frames[-1], patch, (vertical[-1], horizontal[-1]))
             outputs = chain.finish(full).reshape(len(tall.centers), len(wide.centers), count, -1)
             yield tall.centers, wide.centers, outputs
 
 
-def _window(part: Any) -> tuple[tuple[int, int, int, int], ...]:
+def _window(part: Any) -> Window:
+    part = getattr(part, "convolution", part)
     pads = getattr(part, "pads", None)  # the last axis first, as torch.nn.functional.pad takes them
     window = []
     for axis in range(2):
@@ -176,15 +220,16 @@ def _rectangles(
     for center, ends in enumerate(spans):
         wanted = [-(-(last - start + 1) // ROUNDED) * ROUNDED for start, last in ends]
         widths = tuple(min(width, size[axis]) for width, size in zip(wanted, sizes, strict=True))
-        alike.setdefault(widths, []).append(center)
+        # Behind the last map, all of it is wanted.
+        alike.setdefault((*widths, sizes[-1][axis]), []).append(center)
     for widths, every in alike.items():
         for first in range(0, len(every), side):
             centers = every[first : first + side]
-            starts = tuple(
+            starts = [
                 tuple(min(spans[center][level][0], size[axis] - width) for center in centers)
-                for level, (size, width) in enumerate(zip(sizes, widths, strict=True))
-            )
-            yield Rectangles(tuple(centers), starts, widths)
+                for level, (size, width) in enumerate(zip(sizes, widths, strict=False))
+            ]
+            yield Rectangles(tuple(centers), (*starts, (0,) * len(centers)), widths)
 
 
 def _spans(
@@ -203,74 +248,86 @@ def _spans(
     return found
 
 
-def _first_patch(
-    chain: Chain, covers: tuple[Tensor, Tensor], fill: Tensor, tall: Rectangles, wide: Rectangles, places: Any
-) -> Tensor:
-    images, parts = chain.maps[0], []
-    for row, column in places:
-        y, x = _slices(tall, wide, 0, row, column)
-        share = covers[0][tall.centers[row], y][:, None] * covers[1][wide.centers[column], x]
-        parts.append(torch.lerp(images[:, :, y, x], fill.view(1, -1, 1, 1), share))
-    return torch.cat(parts)
-
-
-def _next_patch(
-    chain: Chain, step: Step, level: int, patch: Tensor, tall: Rectangles, wide: Rectangles, places: Any
-) -> Tensor:
+def _frame(step: Step, clean: Tensor, after: Tensor) -> Tensor | None:
     if step.window is None:
+        return None
+    pads: list[int] = []
+    for axis in (1, 0):
+        span, stride, before, _ = step.window[axis]
+        read = (after.shape[2 + axis] - 1) * stride + span
+        pads += [before, max(read - before - clean.shape[2 + axis], 0)]
+    pools = isinstance(step.module, nn.MaxPool2d)
+    return F.pad(clean, pads, value=-torch.inf if pools else 0.0).permute(0, 2, 3, 1).contiguous()
+
+
+def _first_patch(
+    images: Tensor, covers: tuple[Tensor, Tensor], fill: Tensor, tall: Rectangles, wide: Rectangles
+) -> Tensor:
+    at, shares = [], []
+    for one, cover in zip((tall, wide), covers, strict=True):
+        places = _stretches(one.starts[0], one.widths[0], images.device)
+        at.append(places)
+        shares.append(cover[list(one.centers)].gather(1, places))
+    parts = images.permute(0, 2, 3, 1)[:, at[0][:, None, :, None], at[1][None, :, None, :]]
+    share = shares[0][:, None, None, :, None, None] * shares[1][None, :, None, None, :, None]
+    covered = torch.lerp(parts.permute(1, 2, 0, 3, 4, 5), fill, share.to(images.dtype))
+    return covered.flatten(0, 2).permute(0, 3, 1, 2)
+
+
+def _readings(chain: Chain, axis: int, one: Rectangles) -> list[Reading | None]:
+    """What each operation reads along an axis, and what reads the last map as a whole."""
+    found: list[Reading | None] = []
+    device = chain.maps[0].device
+    for level, window in enumerate([*(step.window for step in chain.steps), EVERYTHING]):
+        if window is None:
+            found.append(None)
+            continue
+        span, stride, before, _ = window[axis]
+        length = (one.widths[level + 1] - 1) * stride + span
+        frame = _stretches([start * stride for start in one.starts[level + 1]], length, device)
+        patch = frame - before - torch.tensor(one.starts[level], device=device)[:, None]
+        found.append(Reading(frame, patch, (patch >= 0) & (patch < one.widths[level])))
+    return found
+
+
+def _next_patch(frame: Tensor | None, step: Step, patch: Tensor, readings: Sequence[Reading | None]) -> Tensor:
+    if frame is None:
         return cast(Tensor, step.module(patch))
     part: Any = step.module
-    pools = isinstance(part, nn.MaxPool2d)
-    crop = _cropped(chain.maps[level], step, level, patch, tall, wide, places, -torch.inf if pools else 0.0)
-    if pools:
+    crop = _set_in(frame, patch, readings)
+    if isinstance(part, nn.MaxPool2d):
         return F.max_pool2d(crop, part.kernel_size, part.stride, 0, part.dilation)
+    if isinstance(part, (FusedConv2d, GemmConv2d)):
+        return part.convolve(crop, (0, 0))
     return F.conv2d(crop, part.weight, part.bias, part.stride, 0, part.dilation, part.groups)
 
 
-def _cropped(
-    clean: Tensor, step: Step, level: int, patch: Tensor, tall: Rectangles, wide: Rectangles, places: Any, pad: float
-) -> Tensor:
-    """What the next rectangle reads: the patch, the clean map around it, padding around that."""
-    assert step.window is not None
-    count, channels = clean.shape[:2]
-    sides = [
-        (one.widths[level + 1] - 1) * stride + span
-        for one, (span, stride, *_) in zip((tall, wide), step.window, strict=True)
-    ]
-    crop = clean.new_full((len(places) * count, channels, *sides), pad)
-    if clean.is_contiguous(memory_format=torch.channels_last):
-        crop = crop.contiguous(memory_format=torch.channels_last)
-    for place, at in enumerate(places):
-        frame, own = [], []
-        for axis, (one, index) in enumerate(zip((tall, wide), at, strict=True)):
-            _, stride, before, _ = step.window[axis]
-            start = one.starts[level + 1][index] * stride - before
-            frame.append(_overlap(start, sides[axis], 0, clean.shape[2 + axis]))
-            own.append(_overlap(start, sides[axis], one.starts[level][index], one.widths[level]))
-        target = crop[place * count : (place + 1) * count]
-        target[:, :, frame[0][0], frame[1][0]] = clean[:, :, frame[0][1], frame[1][1]]
-        source = patch[place * count : (place + 1) * count]
-        target[:, :, own[0][0], own[1][0]] = source[:, :, own[0][1], own[1][1]]
-    return crop
-
-
-def _framed(clean: Tensor, level: int, patch: Tensor, tall: Rectangles, wide: Rectangles, places: Any) -> Tensor:
-    if patch.shape[2:] == clean.shape[2:]:
+def _set_in(frame: Tensor | None, patch: Tensor, readings: Sequence[Reading | None]) -> Tensor:
+    """What the next operation reads: the patches, the clean map around them, padding around that."""
+    assert frame is not None
+    count, height, width, channels = frame.shape
+    down, across = cast("Sequence[Reading]", readings)
+    sides = patch.shape[2:]
+    if (down.inside.shape[1], across.inside.shape[1]) == sides and bool(down.inside.all() & across.inside.all()):
         return patch
-    count = len(clean)
-    full = clean.repeat(len(places), 1, 1, 1)
-    for place, (row, column) in enumerate(places):
-        y, x = _slices(tall, wide, level, row, column)
-        full[place * count : (place + 1) * count, :, y, x] = patch[place * count : (place + 1) * count]
-    return full
+    n_rows, n_columns = len(down.frame), len(across.frame)
+    # Rows of numbers, one a position: first those of the frame of every picture, then those of every patch.
+    pictures = torch.arange(count, device=frame.device)[:, None, None]
+    places = torch.arange(n_rows * n_columns * count, device=frame.device).view(n_rows, n_columns, count, 1, 1)
+    of_frame = _grid(down.frame * width, across.frame) + pictures * (height * width)
+    of_patch = _grid(down.patch * sides[1], across.patch) + places * sides.numel() + count * height * width
+    inside = down.inside[:, None, None, :, None] & across.inside[None, :, None, None, :]
+    index = torch.where(inside, of_patch, of_frame)
+    numbers = torch.cat([frame.reshape(-1, channels), patch.permute(0, 2, 3, 1).reshape(-1, channels)])
+    crop = numbers.index_select(0, index.flatten()).view(-1, *index.shape[3:], channels)
+    return crop.permute(0, 3, 1, 2)
 
 
-def _slices(tall: Rectangles, wide: Rectangles, level: int, row: int, column: int) -> tuple[slice, slice]:
-    top, left = tall.starts[level][row], wide.starts[level][column]
-    return slice(top, top + tall.widths[level]), slice(left, left + wide.widths[level])
+def _grid(down: Tensor, across: Tensor) -> Tensor:
+    """Sums of two axes: rows of centers x columns of centers x 1 x positions down x positions across."""
+    return down[:, None, None, :, None] + across[None, :, None, None, :]
 
 
-def _overlap(start: int, length: int, other: int, width: int) -> tuple[slice, slice]:
-    """What two stretches share: as a slice of the first, and of the second."""
-    low, high = max(start, other), max(min(start + length, other + width), start, other)
-    return slice(low - start, high - start), slice(low - other, high - other)
+def _stretches(starts: Sequence[int], length: int, device: torch.device) -> Tensor:
+    """Positions of stretches of equal length: starts x positions."""
+    return torch.tensor(starts, device=device)[:, None] + torch.arange(length, device=device)

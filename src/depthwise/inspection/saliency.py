@@ -12,18 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from depthwise.errors import DataError
-from depthwise.inspection.asking import (
-    Array,
-    batch_length,
-    choose_targets,
-    compute_outputs,
-    demand_maps,
-    demand_module,
-    read_fill,
-    to_array,
-    to_tensor,
-    undisturbed,
-)
+from depthwise.inspection.asking import Array, asked, batch_length, demand_choice, read_fill, to_array
 
 Method = Literal["gradient", "smoothgrad", "integrated_gradients"]
 METHODS = ("gradient", "smoothgrad", "integrated_gradients")
@@ -133,13 +122,9 @@ def compute_saliency(
     >>> np.allclose(found.values.ravel(), net[1].weight[1].detach())
     True
     """
-    _check(method, samples, noise, steps)
-    module = demand_module(module)
-    tensor = to_tensor(module, images)
-    demand_maps(tensor)
-    with undisturbed(module):
-        outputs = compute_outputs(module, tensor, max_bytes)
-        chosen = choose_targets(outputs, targets)
+    demand_choice("method", method, METHODS)
+    _check(samples, noise, steps)
+    with asked(module, images, targets, max_bytes) as (tensor, outputs, chosen):
         start = read_fill(module, tensor, baseline).view(1, -1, 1, 1)
         step = batch_length(module, tensor, max_bytes, gradients=True)
         if method == "gradient":
@@ -199,9 +184,7 @@ def _sum_gradients(
     return total
 
 
-def _check(method: str, samples: int, noise: float, steps: int) -> None:
-    if method not in METHODS:
-        raise DataError(f"method is {method!r} but must be one of {', '.join(map(repr, METHODS))}.")
+def _check(samples: int, noise: float, steps: int) -> None:
     for name, value in (("samples", samples), ("steps", steps)):
         if not isinstance(value, (int, np.integer)) or value < 1:
             raise DataError(f"{name} is {value!r} but must be a whole number of 1 or more.")

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from depthwise.errors import DataError, TargetError
 from depthwise.graph import SizedNode
-from depthwise.inspection.asking import batch_length, demand_module, refused, to_tensor, undisturbed
+from depthwise.inspection.asking import batch_length, choose_targets, demand_module, refused, to_tensor, undisturbed
 from depthwise.inspection.choosing import CLOSEST, hooked
 from depthwise.layers.ops import Activation, Conv, Dense, Norm
 from depthwise.modules import Network
@@ -214,12 +214,16 @@ def _run_back(output: Tensor, target: Tensor, loss: Objective | None, images: Te
     """Gradients of each image's own loss, through all layers down to the images; parameters get none."""
     if loss is None:
         loss = F.mse_loss if target.is_floating_point() else F.cross_entropy
+        if not target.is_floating_point() and output.ndim == 2:
+            choose_targets(output, target)  # refuses places of no class
     if target.is_floating_point() and target.numel() == output.numel():
         target = target.view_as(output)
     torch.autograd.grad(loss(output.float(), target) * len(target), images, allow_unused=True)
 
 
 def _targets(targets: ArrayLike | Tensor, images: Tensor) -> Tensor:
+    if not isinstance(targets, Tensor) and np.asarray(targets).dtype.kind not in "biuf":
+        raise DataError(f"targets: are {targets!r:.60} but must be numbers, or places of the classes.")
     values = torch.as_tensor(targets if isinstance(targets, Tensor) else np.asarray(targets))
     if values.ndim == 0 or len(values) != len(images):
         count = len(values) if values.ndim else 1

@@ -61,7 +61,7 @@ def find_unit_field(
     image
         Shape ``(channels, height, width)``.
     layer
-        Name of a row, or entry of ``net.layers_``; the last map by default.
+        Name or index of a row, or entry of ``net.layers_``; the last map by default.
     unit
         Position ``(y, x)`` in the layer's map; the middle one by default.
 
@@ -96,6 +96,11 @@ def find_unit_field(
         if not maps:
             raise GraphError("the network has no map, hence no units that see a part of the image.")
         name = maps[-1]
+    names = [row.name for row in analysis.layers]
+    if isinstance(name, int) and -len(names) <= name < len(names):
+        name = names[name]
+    if not isinstance(name, str):
+        raise GraphError(f"there is no layer {name!r}. There are: {', '.join(names)}.")
     size = tuple(side or 0 for side in analysis[name].output_shape[1:])
     place = tuple(side // 2 for side in size) if unit is None else tuple(unit)
     return UnitField(name, place, pixels, analysis.region(name, place))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
 from depthwise.errors import TargetError
+from depthwise.inspection.choosing import find_layer
 
 RGB = 3
 
@@ -41,8 +43,15 @@ class LayerWeights:
         return self.kernels.reshape(out_channels * in_channels, height, width)
 
 
-def read_weights(module: nn.Module, layer: str | None = None) -> LayerWeights:
-    """Kernels of a convolution, by the path of its module; by default the first one.
+def read_weights(module: nn.Module, layer: object = None) -> LayerWeights:
+    """Kernels of a convolution; by default the first one's.
+
+    Parameters
+    ----------
+    module
+        Any network.
+    layer
+        As for :func:`~depthwise.inspection.read_activations`: name, path, index, entry of ``net.layers_``, submodule.
 
     Raises
     ------
@@ -58,7 +67,9 @@ def read_weights(module: nn.Module, layer: str | None = None) -> LayerWeights:
     convolutions = {path: part for path, part in module.named_modules() if isinstance(part, kinds)}
     if not convolutions:
         raise TargetError("the network has no convolution over images, hence no kernels to show.")
-    path = next(iter(convolutions)) if layer is None else layer
+    path: Any = next(iter(convolutions)) if layer is None else getattr(layer, "name", layer)
+    if not isinstance(path, str):
+        path = find_layer(module, path).name
     if path not in convolutions:
         meant = "".join(f" Did you mean {guess!r}?" for guess in get_close_matches(path, convolutions, 1))
         raise TargetError(f"{path!r} is no convolution.{meant} There are: {', '.join(convolutions)}.")

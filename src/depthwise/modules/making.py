@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -14,6 +15,7 @@ from depthwise.layers import ops
 from depthwise.layers.ops import Op, Sides
 from depthwise.modules.parts import (
     CroppedConvTranspose2d,
+    GemmConv2d,
     GlobalPool,
     Merge,
     PaddedAvgPool2d,
@@ -58,8 +60,14 @@ _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }  # fmt: skip
 
 
-def make_module(sized: SizedNode) -> nn.Module:
-    """The module of one node."""
+GEMM_WEIGHTS = 4_000_000
+GEMM_SIDE = 3
+"""More weights than this on a map of at most this side are convolved by one product of matrices: 512 to 1024 channels
+on 5x5 units train twice as fast so (benchmarks/engine.py); 256 to 512 on 7x7 gain nothing, smaller layers lose."""
+
+
+def make_module(sized: SizedNode, *, gemm: bool = True) -> nn.Module:
+    """The module of one node; `gemm` as in :func:`~depthwise.modules.build`."""
     op: Op = sized.op
     match op:
         case ops.Input():
@@ -67,7 +75,7 @@ def make_module(sized: SizedNode) -> nn.Module:
         case ops.ConvTranspose():
             return _transposed(op)
         case ops.Conv():
-            return _convolution(op)
+            return _convolution(op, gemm and _suits_gemm(op, sized))
         case ops.Pool(function="max" | "avg"):
             return _pool(op, sized)
         case ops.Pad(mode="constant"):
@@ -108,9 +116,18 @@ def _kinds(rank: int) -> Any:
     return _KINDS[rank]
 
 
-def _convolution(op: ops.Conv) -> nn.Module:
+def _suits_gemm(op: ops.Conv, sized: SizedNode) -> bool:
+    """Whether a convolution is large, and its map small enough."""
+    sides = cast("tuple[int, ...]", sized.output_shape[1:])
+    weights = cast(int, op.in_channels) * cast(int, op.out_channels) * math.prod(op.kernel_size)
+    even = len(sides) == 2 and op.groups == 1 and _even(op.sides) is not None
+    return even and weights > GEMM_WEIGHTS and max(sides) <= GEMM_SIDE
+
+
+def _convolution(op: ops.Conv, gemm: bool) -> nn.Module:
     kinds, even = _kinds(len(op.kernel_size)), _even(op.sides)
-    made = (kinds.padded_conv if even is None else kinds.conv)(
+    kind: Any = GemmConv2d if gemm else kinds.padded_conv if even is None else kinds.conv
+    made: Any = kind(
         op.in_channels,
         op.out_channels,
         op.kernel_size,

@@ -15,13 +15,15 @@ from depthwise.modules.making import make_module
 from depthwise.modules.parts import Standardize
 
 
-def build(sized: SizedGraph) -> Network:
+def build(sized: SizedGraph, *, gemm: bool = True) -> Network:
     """Make the module of a graph, with PyTorch's default weights.
 
     Parameters
     ----------
     sized
         ``graph.at(input_shape)``.
+    gemm
+        Whether large convolutions on tiny maps are computed as one product of matrices, which is faster on processors.
 
     Raises
     ------
@@ -40,7 +42,7 @@ def build(sized: SizedGraph) -> Network:
     """
     # PyTorch's layers draw their first weights from the global generator, which is not ours to move on.
     with torch.random.fork_rng(devices=[]):
-        return Network(sized)
+        return Network(sized, gemm=gemm)
 
 
 class Network(nn.Module):
@@ -52,13 +54,15 @@ class Network(nn.Module):
     ----------
     sized
         Operations and their sizes; kept as ``network.sized``.
+    gemm
+        As in :func:`build`.
     """
 
-    def __init__(self, sized: SizedGraph) -> None:
+    def __init__(self, sized: SizedGraph, *, gemm: bool = True) -> None:
         super().__init__()
         self.sized = sized
-        modules = {node.name: make_module(node) for node in sized.nodes}
-        self._plan = _plan(sized, [_attach(self, name, modules) for name in modules])
+        modules = {node.name: make_module(node, gemm=gemm) for node in sized.nodes}
+        self._plan = plan_steps(sized, [_attach(self, name, modules) for name in modules])
 
     def forward(self, images: Tensor, record: dict[str, Tensor] | None = None) -> Tensor:
         """Output for a batch of images.
@@ -83,9 +87,14 @@ class Network(nn.Module):
         return value
 
     @property
+    def parts(self) -> list[nn.Module]:
+        """The modules that run, node by node."""
+        return [step.siblings[step.name] for step in self._plan]
+
+    @property
     def input(self) -> Standardize:
         """The node that standardizes the images."""
-        return cast(Standardize, self.get_submodule(self.sized.nodes[0].name))
+        return cast(Standardize, self.parts[0])
 
 
 @dataclass(frozen=True)
@@ -99,7 +108,8 @@ class _Step:
     last_uses: tuple[int, ...]
 
 
-def _plan(sized: SizedGraph, homes: Sequence[tuple[dict[str, nn.Module], str]]) -> list[_Step]:
+def plan_steps(sized: SizedGraph, homes: Sequence[tuple[dict[str, nn.Module], str]]) -> list[_Step]:
+    """Nodes in order; `homes` are the siblings and the name of each one's module."""
     places = {node.name: place for place, node in enumerate(sized.nodes)}
     sources = [tuple(places[name] for name in node.node.inputs) for node in sized.nodes]
     last = {source: reader for reader, read in enumerate(sources) for source in read}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.overrides import has_torch_function
 
 
 class Standardize(nn.Module):
@@ -24,6 +26,11 @@ class Standardize(nn.Module):
         self.register_buffer("mean", torch.zeros(shape[0]))
         self.register_buffer("std", torch.ones(shape[0]))
         self.axes = (-1, *[1] * (len(shape) - 1))
+
+    @property
+    def passes(self) -> bool:
+        """Whether values pass as they are."""
+        return bool((self.mean == 0).all() and (self.std == 1).all())
 
     def set(self, mean: Tensor, std: Tensor) -> None:
         """Store statistics, shape ``(channels,)`` or ``(features,)`` each."""
@@ -75,6 +82,30 @@ class _Padding(nn.Module):
 
 class PaddedConv2d(_Padding, nn.Conv2d):
     """Convolution of an unevenly padded map."""
+
+
+class GemmConv2d(nn.Conv2d):
+    """Convolution as one product of matrices: the windows of all images times the weights.
+
+    For many weights on a small map, where kernels made for convolutions find little to share (benchmarks/engine.py).
+    Windows overlap, so it takes the memory of the input ``kernel_size`` times over.  Weights and results are those of
+    ``nn.Conv2d``.  It is for the processor and one group; elsewhere, and where someone watches which functions of
+    PyTorch are called, it is an ordinary convolution.
+    """
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.convolve(images, cast("tuple[int, int]", self.padding))
+
+    def convolve(self, images: Tensor, padding: tuple[int, int]) -> Tensor:
+        """Convolve with another padding."""
+        weight, (down, across) = self.weight, padding
+        if images.device.type != "cpu" or images.ndim != 4 or has_torch_function((images, weight)):
+            return F.conv2d(images, weight, self.bias, self.stride, padding, self.dilation, self.groups)
+        windows = F.pad(images, (across, across, down, down)).permute(0, 2, 3, 1)
+        for axis, (size, stride, dilation) in enumerate(zip(self.kernel_size, self.stride, self.dilation, strict=True)):
+            windows = windows.unfold(1 + axis, dilation * (size - 1) + 1, stride)[..., ::dilation]
+        positions = windows.permute(0, 1, 2, 4, 5, 3).flatten(3)
+        return F.linear(positions, weight.permute(0, 2, 3, 1).flatten(1), self.bias).permute(0, 3, 1, 2)
 
 
 class PaddedMaxPool2d(_Padding, nn.MaxPool2d):

@@ -1,27 +1,41 @@
-"""One function a section of pictures and of answers.  Each returns ``None`` where it does not apply."""
+"""One function a section of pictures of what goes on inside.  Each returns ``None`` where it does not apply."""
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from depthwise.displays import ActivationsDisplay, CamDisplay, HealthDisplay, OcclusionDisplay, WeightsDisplay
+from depthwise.displays import (
+    ActivationsDisplay,
+    CamDisplay,
+    HealthDisplay,
+    OcclusionDisplay,
+    WeightsDisplay,
+)
 from depthwise.errors import DepthwiseError, TargetError
-from depthwise.inspection import ConfusedPairs, read_weights
+from depthwise.inspection import Occlusion, find_exciting, read_weights
+from depthwise.inspection.occlusion import MOST_CENTERS, SQUARE
+from depthwise.inspection.unit_field import crop_image
+from depthwise.pages.answers import describe_answer
 from depthwise.pages.pixels import SMALL, lay_over, paint, scale_images, to_picture
-from depthwise.pages.sections import MOST_CLASSES, Section
+from depthwise.pages.sections import Section
 from depthwise.pages.subject import Subject
 
 TILES = 520
 """Largest side of a picture of kernels or channels."""
-MOST_MISTAKES = 12
 HEALTH_IMAGES = 1000
 """Images that activations and gradients are measured on: enough to tell a dead unit from a rare one."""
-STEPS = (7, 14)
+EXCITING_IMAGES = 1000
+"""Images among which those are looked for that excite a channel most."""
+EXCITING = 4
+"""Of them for each channel."""
+STEPS = (4, 14)
 """Fewest and most places of the covering square along a side of a large image."""
-WORK = 1e12
-"""Multiply-accumulates that the occlusion of large images may take: about half a minute of a processor core."""
+WORK = 3e11
+"""Multiply-accumulates that the occlusion of large images may take: about eight seconds of a processor core, which does
+4e10 a second in ResNet-18 (``python benchmarks/report.py``)."""
 
 
 def show_weights(subject: Subject) -> Section | None:
@@ -40,7 +54,7 @@ def show_weights(subject: Subject) -> Section | None:
     artist = display.axes_[0].get_images()[0]
     colors = np.asarray(artist.get_array()) if weights.tiles.ndim == 4 else paint(artist)
     data = {
-        "picture": to_picture(_on_white(colors), alt, TILES),
+        "picture": to_picture(_on_white(colors), alt, TILES, exact=True),
         "layer": weights.layer,
         "text": f"{count} kernels of {size} over {channels} channel{'s' * (channels > 1)}",
         "scale": "grey is 0" if weights.tiles.ndim == 4 else "red above 0, blue below, white 0",
@@ -63,7 +77,7 @@ def show_activations(subject: Subject) -> Section | None:
     tiles = f"{values.shape[1]} channels of layer {display.activations.layer}"
     data = {
         "image": to_picture(scale_images(subject.images[chosen])[0], f"Image {chosen[0]}"),
-        "picture": to_picture(_on_white(paint(display.maps_[0])), f"{tiles} for image {chosen[0]}", TILES),
+        "picture": to_picture(_on_white(paint(display.maps_[0])), f"{tiles} for image {chosen[0]}", TILES, exact=True),
         "layer": display.activations.layer,
         "text": tiles,
         "range": f"{values.min():.3g} to {values.max():.3g}",
@@ -97,20 +111,24 @@ def show_attention(subject: Subject) -> Section | None:
     images = subject.images[chosen]
     below = scale_images(images)
     overlays: dict[str, list[Any]] = {}
-    notes = []
+    notes, square = [], ""
     for name, kind, options in (
         ("occlusion", OcclusionDisplay, choose_cover(images.shape[2:], len(images) * subject.analysis.macs)),
         ("class activation", CamDisplay, {}),
     ):
         try:
-            overlays[name] = kind.from_estimator(net, images, **options).plot().overlays_
+            display = kind.from_estimator(net, images, **options).plot()
         except DepthwiseError as problem:
             notes.append(f"No {name}: {problem}")
+            continue
+        overlays[name] = display.overlays_
+        if isinstance(display, OcclusionDisplay):
+            square = _describe_cover(display.found)
     if not overlays:
         return None
     samples = []
     for place, number in enumerate(chosen.tolist()):
-        said = _said(subject, number)
+        said = describe_answer(subject, number)
         label = f"Image {number}, {said['text']}"
         pictures = [("image", to_picture(below[place], label))]
         for name, artists in overlays.items():
@@ -122,79 +140,56 @@ def show_attention(subject: Subject) -> Section | None:
         ("Wrong answers", [sample for sample in samples if sample["right"] is False]),
         (others, [sample for sample in samples if sample["right"] is not False]),
     ]
-    data = {"groups": [group for group in groups if group[1]], "notes": notes}
+    data = {"groups": [group for group in groups if group[1]], "notes": notes, "square": square}
     return Section("attention", "What the answers hang on", data, {"samples": chosen.tolist()})
 
 
 def choose_cover(sides: tuple[int, ...], macs: int) -> dict[str, Any]:
-    """Options of an occlusion that does not take minutes: large images are covered in steps, by larger squares.
+    """Options of an occlusion that does not take minutes: what takes long is covered in steps, by larger squares.
 
-    >>> choose_cover((28, 28), 10**7), choose_cover((224, 224), 10**10), choose_cover((224, 224), 10**12)
-    ({}, {'square': (28, 28), 'stride': (23, 23)}, {'square': (32, 32), 'stride': (32, 32)})
+    >>> choose_cover((28, 28), 10**7), choose_cover((224, 224), 10**9), choose_cover((224, 224), 10**12)
+    ({}, {'square': (28, 28), 'stride': (16, 16)}, {'square': (56, 56), 'stride': (56, 56)})
     """
-    if max(sides) <= SMALL:
+    windows = prod(-(-side // -(-side // MOST_CENTERS)) for side in sides)
+    if max(sides) <= SMALL and windows * macs <= WORK:
         return {}
     steps = min(max(int((WORK / max(macs, 1)) ** 0.5), STEPS[0]), STEPS[1])
     strides = tuple(-(-side // steps) for side in sides)
-    return {"square": tuple(max(side // 8, step) for side, step in zip(sides, strides, strict=True)), "stride": strides}
+    square = tuple(max(SQUARE, side // 8, step) for side, step in zip(sides, strides, strict=True))
+    return {"square": square, "stride": strides}
 
 
-def show_confusion(subject: Subject) -> Section | None:
-    """Which classes are taken for which."""
-    if subject.answers is None or subject.columns is None:
+def _describe_cover(occlusion: Occlusion) -> str:
+    """Square and steps in pixels: ``7 x 7 pixels at every pixel``."""
+    sides = " x ".join(map(str, occlusion.square))
+    steps = [int(places[1] - places[0]) for places in (occlusion.rows, occlusion.columns) if len(places) > 1]
+    return f"{sides} pixels " + ("at every pixel" if max(steps, default=1) == 1 else f"every {max(steps)} pixels")
+
+
+def show_exciting(subject: Subject) -> Section | None:
+    """What some channels of the last maps look for."""
+    if not subject.looks:
         return None
-    count = len(subject.classes)
-    matrix = np.zeros((count, count), int)
-    np.add.at(matrix, (subject.columns, subject.answers), 1)
-    names = np.array(subject.classes, dtype=object)
-    pairs = ConfusedPairs.from_predictions(names[subject.columns], names[subject.answers])
-    totals = matrix.sum(1, keepdims=True)
-    shares = matrix / np.maximum(totals, 1)
-    rows = [
-        (name, list(zip(matrix[row].tolist(), shares[row].round(3).tolist(), strict=True)), int(totals[row, 0]))
-        for row, name in enumerate(subject.classes)
-    ]
-    data = {"rows": rows if count <= MOST_CLASSES else None, "classes": subject.classes, "pairs": list(pairs)}
-    numbers: dict[str, Any] = {"classes": subject.classes}
-    if count <= MOST_CLASSES:
-        numbers["matrix"] = matrix.tolist()
-    else:  # of a thousand classes, a million zeros would make most of the file
-        numbers["cells"] = [[int(i), int(j), int(matrix[i, j])] for i, j in np.argwhere(matrix)]
-    return Section("confusion", "Confusion", data, numbers)
-
-
-def show_mistakes(subject: Subject) -> Section | None:
-    """The images of the largest losses that were answered wrongly."""
-    if subject.answers is None or subject.columns is None or subject.probabilities is None:
+    assert subject.images is not None and subject.module is not None
+    some = subject.images[:EXCITING_IMAGES]
+    try:
+        found = find_exciting(subject.module, some, n_images=EXCITING)
+    except DepthwiseError:
         return None
-    assert subject.images is not None
-    wrong = np.flatnonzero(subject.answers != subject.columns)
-    if not len(wrong):
-        return None
-    order = np.argsort(subject.probabilities[wrong, subject.columns[wrong]], kind="stable")
-    chosen = wrong[order][:MOST_MISTAKES]
-    pictures = scale_images(subject.images[chosen])
-    mistakes = []
-    for place, number in enumerate(chosen.tolist()):
-        said = _said(subject, number)
-        picture = to_picture(pictures[place], f"Image {number}, {said['text']}")
-        mistakes.append({"picture": picture, "number": number, **said})
-    data = {"mistakes": mistakes, "count": len(wrong), "total": len(subject.images)}
-    return Section("mistakes", "Top mistakes", data, {"images": chosen.tolist()})
-
-
-def _said(subject: Subject, number: int) -> dict[str, Any]:
-    """What the network says of an image, and whether it is right."""
-    assert subject.answers is not None and subject.probabilities is not None
-    answer = int(subject.answers[number])
-    share = f"{100 * subject.probabilities[number, answer]:.1f} %"
-    said: dict[str, Any] = {"answer": subject.classes[answer], "share": share, "truth": None, "right": None}
-    if subject.columns is None:
-        return said | {"text": f"answered {said['answer']} ({share})"}
-    truth = int(subject.columns[number])
-    said |= {"truth": subject.classes[truth], "right": truth == answer}
-    said["truth_share"] = f"{100 * subject.probabilities[number, truth]:.1f} %"
-    return said | {"text": f"answered {said['answer']} ({share}), true {said['truth']}"}
+    pictures = scale_images(subject.images[np.concatenate([one.rows for one in found])])
+    count, rows = len(found[0].rows), []
+    for place, one in enumerate(found):
+        seen = []
+        for rank, (number, region) in enumerate(zip(one.rows.tolist(), one.regions, strict=True)):
+            picture = pictures[place * count + rank]
+            if region is not None and region.clipped is not None:
+                picture = crop_image(picture[None], region.clipped)[0]
+            alt = f"What channel {one.channel} sees of image {number}"
+            seen.append((to_picture(picture, alt), number, f"{one.values[rank]:.3g}"))
+        rows.append((one.channel, seen))
+    data = {"layer": found[0].layer, "rows": rows, "total": len(some)}
+    numbers = {"layer": found[0].layer, "channels": {one.channel: one.rows.tolist() for one in found}}
+    return Section("exciting", "What channels look for", data, numbers)
 
 
 def _on_white(colors: Any) -> Any:

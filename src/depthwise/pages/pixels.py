@@ -45,17 +45,20 @@ class Picture:
         return max(self.width, self.height) < LARGEST
 
 
-def to_picture(values: NDArray[Any], alt: str, largest: int = LARGEST) -> Picture:
+def to_picture(values: NDArray[Any], alt: str, largest: int = LARGEST, *, exact: bool = False) -> Picture:
     """Picture of values between 0 and 1, shape ``(height, width)`` or ``(height, width, 3 or 4)``.
+
+    An `exact` one is no photograph: unless it has to be made smaller it is kept to the pixel.
 
     >>> to_picture(np.eye(8), "diagonal").source[:22]
     'data:image/png;base64,'
     """
     pixels = (np.nan_to_num(values[..., :3] if values.ndim == 3 else values).clip(0, 1) * 255).round().astype(np.uint8)
     image = Image.fromarray(pixels)
+    kept = max(image.size) <= (largest if exact else SMALL)
     image.thumbnail((largest, largest))
     stream = BytesIO()
-    kind = "png" if max(image.size) <= SMALL else "jpeg"
+    kind = "png" if kept else "jpeg"
     image.save(stream, kind, optimize=True, **({"quality": QUALITY} if kind == "jpeg" else {}))
     text = base64.b64encode(stream.getvalue()).decode()
     return Picture(f"data:image/{kind};base64,{text}", alt, *image.size)

@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from depthwise.files import check_writable, write_whole
-from depthwise.pages import looking, sections
+from depthwise.pages import answers, looking, sections
 from depthwise.pages.sections import Section, write_json
 from depthwise.pages.subject import Subject, gather
 
@@ -19,12 +19,14 @@ SECTIONS: tuple[Callable[[Subject], Section | None], ...] = (
     sections.show_layers,
     sections.show_drawing,
     sections.show_history,
-    looking.show_confusion,
-    looking.show_mistakes,
+    answers.show_confusion,
+    answers.show_mistakes,
+    answers.show_calibration,
     looking.show_health,
     looking.show_attention,
     looking.show_weights,
     looking.show_activations,
+    looking.show_exciting,
     sections.show_data,
     sections.show_rerun,
 )

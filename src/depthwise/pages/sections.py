@@ -50,11 +50,11 @@ def show_verdict(subject: Subject) -> Section:
     """What a reader in a hurry has to know."""
     counts = Counter(finding.severity for finding in subject.findings)
     if counts["error"]:
-        mood, sentence = "error", "The architecture has errors: it cannot work as it is."
+        mood, sentence = "error", "The network has errors: it cannot work as it is."
     elif counts["warning"]:
-        mood, sentence = "warning", "The architecture has weaknesses that can be mended."
+        mood, sentence = "warning", "The network has weaknesses that can be mended."
     else:
-        mood, sentence = "fine", "No rule finds a fault with the architecture."
+        mood, sentence = "fine", "No rule finds a fault with the network."
     told = [f"{counts[each]} {each}{'s' * (counts[each] > 1 and each != 'info')}" for each in counts]
     analysis = subject.analysis
     figures = [
@@ -81,7 +81,7 @@ def show_verdict(subject: Subject) -> Section:
 
 def show_drawing(subject: Subject) -> Section:
     """The network as boxes and edges."""
-    return Section("drawing", "Architecture", {"svg": ArchitectureDisplay(subject.analysis).svg})
+    return Section("drawing", "Architecture", {"svg": ArchitectureDisplay(subject.analysis, subject.findings).svg})
 
 
 def show_layers(subject: Subject) -> Section:

@@ -69,7 +69,9 @@ class Subject:
 
     @cached_property
     def classes(self) -> list[str]:
-        """Names of the classes; empty for a regressor."""
+        """Names of the classes; empty for a regressor, and where an image has several labels."""
+        if getattr(self.net, "multilabel_", False):
+            return []
         if self.net is not None:
             return [str(label) for label in getattr(self.net, "classes_", ())]
         if self.module is None:  # nothing learned yet: the data tell
@@ -173,7 +175,7 @@ def gather(
     own = isinstance(getattr(target, "layers", None), nn.Module) and fitted
     looked_at = target.module_ if own else target
     analysis = analyze(looked_at, shape, None if fitted else width)
-    findings = check(looked_at, shape, width)
+    findings = target.findings_ if fitted else check(looked_at, shape, width)
     name = title or (network if isinstance(network, str) else type(target).__name__)
     name = name if not isinstance(target, (list, tuple)) or title else "Layer list"
     return Subject(name, target, analysis, findings, images, labels, n_samples, command or "")

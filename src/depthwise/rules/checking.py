@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from difflib import get_close_matches
 
 from depthwise.analysis import analyze_graph
+from depthwise.analysis.health import TrainingHealth
 from depthwise.errors import RuleError, SizeError
 from depthwise.graph import Graph
 from depthwise.layers.ops import Shape
@@ -31,6 +33,7 @@ def check_graph(
     rules: Iterable[Rule] = RULES,
     root: str | None = None,
     modules: frozenset[str] = frozenset(),
+    health: TrainingHealth | None = None,
 ) -> Findings:
     """Ask every rule about a network.
 
@@ -51,6 +54,8 @@ def check_graph(
         The rules; own ones may be added.
     root, modules
         How the user calls a traced module, and the paths of its submodules, for remedies in its own names.
+    health
+        What was measured when it was trained, if it was.
 
     Raises
     ------
@@ -70,9 +75,29 @@ def check_graph(
         raise RuleError(f"profile is {profile!r} but must be one of {', '.join(PROFILES)}.")
     chosen = choose_rules(tuple(rules), select, ignore)
     facts = _gather(graph, input_shape, n_outputs, name_loss(loss), batch_size, profile, root, modules)
+    return _ask(chosen, replace(facts, health=health))
+
+
+def check_training(
+    health: TrainingHealth, *, select: Iterable[str] = (), ignore: Iterable[str] = (), rules: Iterable[Rule] = RULES
+) -> Findings:
+    """Ask the rules of training about what was measured in one, whatever the network was.
+
+    Parameters
+    ----------
+    health
+        The ``health_`` of an estimator.
+    select, ignore, rules
+        As for :func:`check_graph`.
+    """
+    chosen = choose_rules(tuple(rule for rule in rules if "health" in rule.needs), select, ignore)
+    return _ask(chosen, Facts(Graph(()), (), None, health=health))
+
+
+def _ask(rules: Iterable[Rule], facts: Facts) -> Findings:
     found: list[Finding] = []
     silent = []
-    for rule in chosen:
+    for rule in rules:
         reason = rule.why_not_applicable(facts)
         if reason is None:
             found += rule.check(facts)

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from depthwise.analysis import Analysis, LayerAnalysis
 from depthwise.analysis.fields import Fields, measure_fields
+from depthwise.analysis.health import TrainingHealth
 from depthwise.errors import GraphError, SizeError
 from depthwise.graph import Change, Edit, Graph, SizedNode
 from depthwise.layers.layer import ACTIVATIONS
@@ -37,6 +38,8 @@ class Facts:
         How the user calls a traced module (``model``); ``None`` for layer lists.
     modules
         Paths of its submodules; the other nodes are functions that ``forward`` calls.
+    health
+        What its training was like; ``None`` where it was not trained.
     """
 
     graph: Graph
@@ -49,12 +52,19 @@ class Facts:
     profile: str = "natural"
     root: str | None = None
     modules: frozenset[str] = frozenset()
+    health: TrainingHealth | None = None
 
     @property
     def measured(self) -> Analysis:
         """The analysis, for rules that need it."""
         assert self.analysis is not None
         return self.analysis
+
+    @property
+    def training(self) -> TrainingHealth:
+        """What training was like, for rules that need it."""
+        assert self.health is not None
+        return self.health
 
     @property
     def size(self) -> tuple[int, ...]:

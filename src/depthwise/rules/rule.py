@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from depthwise.analysis.health import TrainingHealth
 from depthwise.layers import Layer
 from depthwise.rules.facts import Facts
 from depthwise.rules.finding import Finding, Remedy, Severity, name_run
@@ -25,16 +26,18 @@ FAMILIES = {
     "ACT": "activations",
     "REG": "regularization",
     "HED": "head",
+    "TRN": "training",
 }
 """Prefix of the codes -> family."""
 
-Need = Literal["analysis", "n_outputs", "loss", "batch_size"]
+Need = Literal["analysis", "n_outputs", "loss", "batch_size", "health"]
 
 NEEDS: dict[Need, str] = {
     "analysis": "the network does not fit to the images",
     "n_outputs": "the number of classes is not given",
     "loss": "the loss is not given",
     "batch_size": "the batch size is not given",
+    "health": "no training was recorded",
 }
 """Facts that may be missing -> why a rule that needs one is not applicable."""
 
@@ -48,6 +51,7 @@ class Example:
     n_outputs: int | None = None
     loss: str | None = None
     batch_size: int | None = None
+    health: TrainingHealth | None = None
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,15 @@ from depthwise.training.early_stopping import EarlyStopping
 from depthwise.training.estimator import NeuralNetClassifier, NeuralNetRegressor
 from depthwise.training.history import EpochRecord, History
 from depthwise.training.loading import load
+from depthwise.training.logs import LogTo
+from depthwise.training.lr_range import LearningRateRange, lr_range
 from depthwise.training.progress import PrintLayerInfo
 from depthwise.training.step_callbacks import GradientClipping, WeightAveraging
 from depthwise.training.system import describe_system
+from depthwise.training.transfer import WeightTransfer
 
 __all__ = [
-    "Callback", "EarlyStopping", "EpochRecord", "GradientClipping", "History", "NeuralNetClassifier",
-    "NeuralNetRegressor", "PrintLayerInfo", "WeightAveraging", "describe_system", "load",
+    "Callback", "EarlyStopping", "EpochRecord", "GradientClipping", "History", "LearningRateRange", "LogTo",
+    "NeuralNetClassifier", "NeuralNetRegressor", "PrintLayerInfo", "WeightAveraging", "WeightTransfer",
+    "describe_system", "load", "lr_range",
 ]  # fmt: skip

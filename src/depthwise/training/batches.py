@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Self
+from math import prod
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import torch
 from torch import Tensor
 
+if TYPE_CHECKING:
+    from depthwise.training.datasets import LazyImages
+
 EVALUATION_BATCH = 512
 """Images a batch where nothing is learned; from about 256 on, images per second no longer grow."""
+LEAST_EVALUATION_BATCH, EVALUATION_VALUES = 16, 2**21
+"""Fewer of large images, so that memory stays bounded: 75 of 3x96x96, 16 from 3x210x210 on."""
 
 
 class Batch(NamedTuple):
@@ -38,7 +44,8 @@ class DeviceData:
     Attributes
     ----------
     X
-        Shape ``(n_images, *input_shape)``; uint8 stays uint8 until the network reads it.
+        Shape ``(n_images, *input_shape)``; uint8 stays uint8 until the network reads it.  Or images that are read when
+        a batch needs them.
     y
         Shape ``(n_images, ...)``.
     rows
@@ -47,13 +54,13 @@ class DeviceData:
         Shape ``(n_images,)``, or ``None``.
     """
 
-    X: Tensor
+    X: Tensor | LazyImages
     y: Tensor
     rows: Tensor
     weights: Tensor | None = None
 
     @classmethod
-    def on(cls, device: torch.device, X: Tensor, y: Tensor | None = None) -> Self:
+    def on(cls, device: torch.device, X: Tensor | LazyImages, y: Tensor | None = None) -> Self:
         """All images on a device; without targets the rows stand in for them."""
         rows = torch.arange(len(X), device=device)
         return cls(X.to(device), rows if y is None else y.to(device), rows)
@@ -82,8 +89,11 @@ class DeviceData:
         order = torch.randperm(len(self.rows), generator=generator).to(self.rows.device)
         return self._batches(self.rows[order], self.sizes(batch_size))
 
-    def in_order(self, batch_size: int = EVALUATION_BATCH) -> Iterator[Batch]:
+    def in_order(self, batch_size: int | None = None) -> Iterator[Batch]:
         """All rows in order, in batches of nearly equal size: kernels are prepared for each size anew."""
+        if batch_size is None:
+            fitting = EVALUATION_VALUES // prod(self.X.shape[1:])
+            batch_size = min(max(fitting, LEAST_EVALUATION_BATCH), EVALUATION_BATCH)
         size, more = divmod(len(self), max(-(-len(self) // batch_size), 1))
         n_batches = -(-len(self) // batch_size)
         return self._batches(self.rows, [size + (place < more) for place in range(n_batches)])

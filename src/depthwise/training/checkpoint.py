@@ -13,6 +13,7 @@ multilabel            whether an image has several labels (classifier)
 target_shape          ``[]`` or ``[n_targets]`` (regressor)
 parameters            the estimator's parameters that JSON can hold
 history               columns by name
+health                what was measured in training, or null
 seed                  that weights, split and batches were drawn from
 device, precision     that were used
 threads               that were used: another number sums in another order
@@ -78,6 +79,7 @@ def _describe(net: Any, path: str | os.PathLike[str]) -> dict[str, Any]:
     else:
         own = {"kind": "regressor", "target_shape": list(net.target_shape_)}
     names = getattr(net, "feature_names_in_", None)
+    health = getattr(net, "health_", None)
     return {
         "format": FORMAT,
         "depthwise": __version__,
@@ -87,6 +89,7 @@ def _describe(net: Any, path: str | os.PathLike[str]) -> dict[str, Any]:
         "input_shape": list(net.input_shape_),
         "parameters": {name: _plain(value) for name, value in params.items() if _is_plain(value)},
         "history": net.history_.to_dict(),
+        "health": None if health is None else health.to_dict(),
         "seed": net.seed_,
         "device": net.device_.type,
         "precision": net.precision_,

@@ -1,19 +1,91 @@
-"""PyTorch's data sets of pairs -> arrays."""
+"""PyTorch's data sets of pairs, and their kin -> images that are read when a batch needs them, and all targets."""
 
 from __future__ import annotations
 
-from typing import Any
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset, TensorDataset
 
 from depthwise.errors import DataError
-from depthwise.training.inputs import as_array
+from depthwise.training.inputs import arrange, as_array, check_finite
+
+TARGETS = ("targets", "labels")
+"""Where data sets keep their targets, after torchvision's; they spare a pass over all images."""
 
 
-def read_dataset(dataset: Dataset[Any]) -> tuple[Any, Any]:
-    """All images and targets of a data set of pairs ``(image, target)``.
+class LazyImages:
+    """Images that a data set makes when they are asked for, with as much of a tensor's face as batches need.
+
+    Parameters
+    ----------
+    fetch
+        Gives the images of a list of indices, each as an array of one shape.
+    shape
+        ``(n_images, ...)``, as the data set has them.
+    """
+
+    def __init__(self, fetch: Callable[[list[int]], list[NDArray[Any]]], shape: tuple[int, ...]) -> None:
+        self.fetch = fetch
+        self.given = shape
+        self.shape = shape
+        self.device = torch.device("cpu")
+
+    def arranged(self, shape: tuple[int, ...]) -> Self:
+        """The same images as the network reads them, of ``shape`` each."""
+        arrange(np.broadcast_to(np.uint8(0), (0, *self.given[1:])), shape)  # or say why they cannot be
+        self.shape = (len(self), *shape)
+        return self
+
+    def to(self, device: torch.device) -> Self:
+        """The same images, each batch on a device."""
+        self.device = device
+        return self
+
+    def __len__(self) -> int:
+        return self.given[0]
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        images = self.index_select(0, rows.reshape(-1))
+        return images if rows.ndim else images[0]
+
+    def index_select(self, axis: int, rows: Tensor) -> Tensor:
+        """Images of these indices, read now; `axis` is 0."""
+        places = rows.tolist()
+        images = self.fetch(places)
+        for place, image in zip(places, images, strict=True):
+            if image.shape != self.given[1:]:
+                raise DataError(
+                    f"X: image {place} has shape {image.shape} but image 0 has {self.given[1:]}. "
+                    "Bring them to one size."
+                )
+        stacked = np.stack(images)
+        if stacked.dtype != np.uint8:
+            stacked = stacked.astype(np.float32, copy=False)
+            check_finite(stacked, "X")
+        return arrange(stacked, self.shape[1:]).to(self.device)
+
+
+def is_dataset(X: Any) -> bool:
+    """Whether it is a data set of PyTorch's or of Hugging Face's, which holds images and targets."""
+    return isinstance(X, Dataset) or (hasattr(X, "features") and hasattr(X, "__iter__"))
+
+
+def read_dataset(dataset: Any) -> tuple[Any, Any]:
+    """Images and targets of a data set of pairs ``(image, target)``, or of dictionaries with an image and a label.
+
+    Images are made anew for every batch, so that what the data set does at random stays so, and no more than a batch is
+    in memory.  A data set that can only be gone through is written to a temporary file in its first pass.
 
     Parameters
     ----------
@@ -23,41 +95,81 @@ def read_dataset(dataset: Dataset[Any]) -> tuple[Any, Any]:
     Raises
     ------
     DataError
-        It has no length, is empty, or does not hold pairs.
+        It is empty, or does not hold pairs.
 
     Examples
     --------
-    >>> import torch
     >>> X, y = read_dataset(TensorDataset(torch.zeros(5, 1, 8, 8), torch.arange(5)))
     >>> X.shape, y.shape
     (torch.Size([5, 1, 8, 8]), torch.Size([5]))
     """
     if isinstance(dataset, TensorDataset):
-        return _pair(dataset.tensors)
-    if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__len__"):
-        raise DataError(
-            f"X is a {type(dataset).__name__} without a length, but every epoch needs all images. "
-            "Give a data set with __len__ and __getitem__, or call partial_fit with parts of it."
-        )
-    pairs = [_pair(dataset[place]) for place in range(len(dataset))]
-    if not pairs:
+        return as_pair(dataset.tensors)
+    if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__getitem__"):
+        return _write_down(dataset)
+    n_images = len(dataset)
+    if not n_images:
         raise DataError("X is a data set of 0 images. Give at least one for each class.")
-    images = [_pixels(image) for image, _ in pairs]
-    shapes = sorted({image.shape for image in images})
-    if len(shapes) > 1:
-        raise DataError(f"X: its images have shapes {shapes[0]} and {shapes[1]}. Bring them to one size.")
-    return np.stack(images), np.asarray([as_array(target) for _, target in pairs])
+    first = as_pixels(as_pair(dataset[0])[0])
+
+    def fetch(places: list[int]) -> list[NDArray[Any]]:
+        return [as_pixels(as_pair(dataset[place])[0]) for place in places]
+
+    return LazyImages(fetch, (n_images, *first.shape)), _targets(dataset, n_images)
 
 
-def _pair(item: Any) -> tuple[Any, Any]:
+def as_pair(item: Any) -> tuple[Any, Any]:
+    """Image and target of an entry."""
+    if isinstance(item, Mapping):
+        images = [value for value in item.values() if _is_image(value)]
+        labels = [value for value in item.values() if not _is_image(value) and np.ndim(as_array(value)) <= 1]
+        item = (*images, *labels)
     if not isinstance(item, (tuple, list)) or len(item) != 2:
-        length = f" of {len(item)}" if isinstance(item, (tuple, list)) else ""
+        what = f"holds {len(item)} values" if isinstance(item, (tuple, list)) else f"is a {type(item).__name__}"
         raise DataError(
-            f"X: an entry of the data set is a {type(item).__name__}{length}, but must be a pair (image, target)."
+            f"X: an entry of the data set {what}, but must be an image and its target. Select these two columns."
         )
     return item[0], item[1]
 
 
-def _pixels(image: Any) -> Any:
+def as_pixels(image: Any) -> NDArray[Any]:
     """An array of a tensor, or of a picture of Pillow's, whose channels come last."""
-    return as_array(image) if isinstance(image, Tensor) else np.asarray(image)
+    pixels = np.asarray(as_array(image))
+    return pixels.view(np.uint8) if pixels.dtype == np.bool_ else pixels
+
+
+def _is_image(value: Any) -> bool:
+    return hasattr(value, "getpixel") or np.ndim(as_array(value)) >= 2
+
+
+def _targets(dataset: Any, n_images: int) -> NDArray[Any]:
+    for name in TARGETS:
+        known = getattr(dataset, name, None)
+        if known is not None and not callable(known) and len(known) == n_images:
+            return np.asarray(as_array(known))
+    return np.asarray([as_array(as_pair(dataset[place])[1]) for place in range(n_images)])
+
+
+def _write_down(stream: Iterable[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """All images of a stream in a file, which is gone when nobody reads it any more, and its targets."""
+    targets: list[Any] = []
+    shape: tuple[int, ...] | None = None
+    dtype: np.dtype[Any] = np.dtype(np.uint8)
+    with tempfile.NamedTemporaryFile(prefix="depthwise-", suffix=".images") as file:
+        for item in stream:
+            image, target = as_pair(item)
+            pixels = as_pixels(image)
+            if shape is None:
+                shape, dtype = pixels.shape, np.dtype(np.uint8 if pixels.dtype == np.uint8 else np.float32)
+            if pixels.shape != shape:
+                raise DataError(
+                    f"X: image {len(targets)} has shape {pixels.shape} but image 0 has {shape}. Bring them to one size."
+                )
+            file.write(np.ascontiguousarray(pixels, dtype).tobytes())
+            targets.append(as_array(target))
+        file.flush()
+        if shape is None:
+            raise DataError("X is a data set of 0 images. Give at least one for each class.")
+        # The mapping keeps the file's bytes; its name goes now.
+        mapped = np.memmap(Path(file.name), dtype, "r", shape=(len(targets), *shape))
+    return mapped, np.asarray(targets)

@@ -176,7 +176,7 @@ class NeuralNetClassifier(ClassifierMixin, NeuralNet):
             return self._read_several_labels(y, reset)
         labels = read_labels(y)
         if reset:
-            self.classes_ = find_classes(labels if classes is None else np.asarray(classes))
+            self.classes_ = find_classes(labels if classes is None else read_labels(classes))
         return encode_labels(labels, self.classes_)
 
     def _read_several_labels(self, y: Any, reset: bool) -> Tensor:

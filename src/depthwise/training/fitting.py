@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from math import isfinite
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -13,15 +12,18 @@ import torch
 from torch.optim import Optimizer
 
 from depthwise.data.augmentation import as_augmentation
-from depthwise.errors import TrainingError
-from depthwise.training.batches import DeviceData
+from depthwise.rules import check_training
+from depthwise.training.batches import Batch, DeviceData
 from depthwise.training.callbacks import Callback, as_callbacks
 from depthwise.training.early_stopping import EarlyStopping
+from depthwise.training.health import HealthRecorder
+from depthwise.training.heap import kept_heap
 from depthwise.training.loop import Evaluation, Hooks, Objective, Step, evaluate, train_epoch
 from depthwise.training.losses import Penalty
 from depthwise.training.optimizers import make_optimizer
 from depthwise.training.progress import TrainingProgress
 from depthwise.training.randomness import Seeds, own_randomness, seed_noise
+from depthwise.training.rescue import Rescue
 from depthwise.training.schedules import Schedule
 from depthwise.training.scoring import choose_scorers, score_outputs
 from depthwise.training.stages import batch_size_of
@@ -54,24 +56,32 @@ class Training:
         self.objective = Objective(net._loss(), net.precision_, Penalty(net.module_, net.l1, net.l2))
         self.scorers = choose_scorers(net.scoring)
         self.callbacks = _callbacks(net)
+        self.health = HealthRecorder(net, train, valid)
+        self.rescue = Rescue(self)
         net.optimizer_ = _optimizer(net, getattr(net, "optimizer_", None))
         sizes = (train.sizes(batch_size_of(epoch, net.batch_size)) for epoch in range(n_epochs))
         self.schedule = Schedule(net.schedule, net.optimizer_, n_steps=sum(map(len, sizes)))
         self.step = Step(
             net.optimizer_,
             augmentation=as_augmentation(net.augment),
-            on_gradients=_hooks(self.callbacks, "on_gradients", net),
-            on_end=(*_hooks(self.callbacks, "on_step_end", net), *[self.schedule.after_step] * self.schedule.by_steps),
+            on_gradients=(self.health.on_gradients, *_hooks(self.callbacks, "on_gradients", net)),
+            on_end=(
+                self.health.on_step_end,
+                *_hooks(self.callbacks, "on_step_end", net),
+                *[self.schedule.after_step] * self.schedule.by_steps,
+            ),
         )
         self.stopped = False
+        if self.begun:
+            self.health.restore(getattr(net, "health_", None))
 
     def run(self) -> None:
-        """Train until the epochs are done, a callback says stop, or the user interrupts.
+        """Train until the epochs are done, a callback says stop, the user interrupts, or the loss is not finite.
 
         Raises
         ------
         TrainingError
-            The loss is no longer finite.
+            The loss of the first epoch is not finite.
         """
         net = self.net
         for callback in self.callbacks:
@@ -88,10 +98,10 @@ class Training:
         )
         threads = None if self.saved is None else self.saved.threads
         try:
-            with progress, own_randomness(net.device_), _on_threads(threads), _compiled(net):
+            with progress, own_randomness(net.device_), _on_threads(threads), _compiled(net), kept_heap():
                 for epoch in left:
                     self._run_epoch(epoch, progress)
-                    if self.saved is not None:
+                    if self.saved is not None and not self.rescue.failed:
                         self.saved.write(self)
                     if self.stopped:
                         break
@@ -100,24 +110,29 @@ class Training:
         finally:
             for callback in self.callbacks:
                 callback.on_train_end(net)
+            self.rescue.finish()
             net.module_.eval()
+            net.health_ = self.health.record
+        progress.verdict(check_training(net.health_))
 
     def _run_epoch(self, epoch: int, progress: TrainingProgress) -> None:
         net = self.net
         start = perf_counter()
-        # What is random in an epoch follows from its number alone: it is the same after an interruption.
-        seeds = Seeds(net.seed_, len(net.history_))
-        seed_noise(seeds.noise, net.device_)
+        batches = self.batches(epoch)
         for callback in self.callbacks:
             callback.on_epoch_begin(net)
-        order = torch.Generator().manual_seed(seeds.order)
-        batches = self.train.shuffled(batch_size_of(epoch, net.batch_size), order)
         learning_rate = self.schedule.learning_rate
+        self.rescue.begin_epoch()
+        self.health.begin_epoch(self.train.sizes(batch_size_of(epoch, net.batch_size)))
         train_loss = train_epoch(net.module_, batches, self.objective, self.step, progress.on_batch)
-        _demand_finite(train_loss, net)
+        self.rescue.demand_finite(train_loss, epoch)
+        if self.rescue.failed:
+            self.stopped = True
+            return
         for callback in self.callbacks:
             callback.on_evaluation_begin(net)
         seen = self._evaluate()
+        self.health.look()
         self.schedule.after_epoch(train_loss if seen is None else seen.loss)
         record = net.history_.add(
             train_loss=train_loss,
@@ -127,10 +142,22 @@ class Training:
             learning_rate=learning_rate,
             scores=self._score(seen),
         )
+        self.health.end_epoch(record)
+        self.rescue.end_epoch(record)
         # Printed before a callback may stop, so that the last line is never lost.
         progress.epoch(record)
         answers = [callback.on_epoch_end(net, record) for callback in self.callbacks]
         self.stopped = any(answers)
+
+    def batches(self, epoch: int) -> Iterator[Batch]:
+        """The batches of the next epoch, `epoch` of this fit, and the noise in them.
+
+        What is random follows from the number of epochs done alone: it is the same after an interruption.
+        """
+        seeds = Seeds(self.net.seed_, len(self.net.history_))
+        seed_noise(seeds.noise, self.net.device_)
+        order = torch.Generator().manual_seed(seeds.order)
+        return self.train.shuffled(batch_size_of(epoch, self.net.batch_size), order)
 
     def _evaluate(self) -> Evaluation | None:
         if self.valid is None:
@@ -194,14 +221,6 @@ def _compiled(net: NeuralNet) -> Iterator[None]:
         yield
     finally:
         net.module_._compiled_call_impl = None
-
-
-def _demand_finite(train_loss: float, net: NeuralNet) -> None:
-    if not isfinite(train_loss):
-        raise TrainingError(
-            f"epoch {len(net.history_) + 1}: the training loss is {train_loss}. "
-            f"Lower learning_rate, which is {net.learning_rate:g}."
-        )
 
 
 def _optimizer(net: NeuralNet, before: Optimizer | None) -> Optimizer:

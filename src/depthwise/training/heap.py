@@ -1,8 +1,7 @@
 """Memory that training frees and takes again at once, kept instead of handed back to the system each time.
 
 glibc maps every large block afresh and unmaps it when it is freed; the system then clears each page of the next one.
-For the maps of a network that costs 12 % to 20 % of a step on a quiet machine, and several times the step where pages
-are scarce (benchmarks/engine.py).
+For the maps of a network that is thousands of page faults a step; benchmarks/engine.py tells what they cost.
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, overload
 
+from depthwise.errors import TrainingError
+
 
 @dataclass(frozen=True)
 class EpochRecord:
@@ -145,6 +147,23 @@ class History(Sequence[EpochRecord]):
         return cls(records)
 
     def to_list(self) -> list[dict[str, Any]]:
-        """Records as dictionaries, one an epoch: ``pandas.DataFrame(history.to_list())``."""
-        rows = [asdict(record) for record in self._records]
-        return [{**row, **row.pop("scores")} for row in rows]
+        """Records as dictionaries, one an epoch, scores among the columns."""
+        rows = [(asdict(record), record.scores) for record in self._records]
+        return [{name: row[name] for name in COLUMNS} | dict(scores) for row, scores in rows]
+
+    def to_frame(self) -> Any:
+        """The records as a ``pandas.DataFrame``, a row an epoch.
+
+        Raises
+        ------
+        TrainingError
+            pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError:
+            raise TrainingError(
+                "history_.to_frame() needs pandas, which is not installed. "
+                "Install it (pip install pandas), or use history_.to_list()."
+            ) from None
+        return pd.DataFrame(self.to_list(), columns=[*COLUMNS, *self.scores]).set_index("epoch")

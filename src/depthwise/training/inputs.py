@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from math import isqrt, prod
 from typing import Any
@@ -19,8 +20,8 @@ from depthwise.layers.ops import format_shape
 CHANNELS = (1, 3, 4)
 """Grey, color, color with transparency: a last axis of this length is taken for channels."""
 
-STATISTICS_ROWS = 4096
-"""Images that statistics are summed over at a time, to bound memory."""
+STATISTICS_VALUES = 2**24
+"""Pixels that statistics are summed over at a time, to bound memory: 128 MiB as float64."""
 
 NEARLY_CONSTANT = 1e-7
 """A standard deviation below this share of the mean is rounding of float32 (2^-23), and is taken for one."""
@@ -41,17 +42,20 @@ def read_images(estimator: BaseEstimator, X: Any, *, reset: bool) -> NDArray[Any
     Raises
     ------
     DataError
-        There are values that are not finite.
+        They are no array of numbers, or some are not finite.
     """
     X = as_array(X)
-    plain: dict[str, Any] = {"dtype": "numeric", "ensure_all_finite": False}
-    ndim = X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
-    if ndim == 2:
-        array = validate_data(estimator, X, reset=reset, **plain)
-    else:
-        array = check_array(X, allow_nd=True, input_name="X", **plain)
-        if reset and hasattr(estimator, "feature_names_in_"):
-            del estimator.feature_names_in_
+    if X is None or isinstance(X, (str, bytes, os.PathLike, dict)):
+        raise DataError(
+            f"X is a {type(X).__name__}, but must be an array of images. "
+            "Write load_images(path), which reads folders and files; its X and y are arrays."
+        )
+    try:
+        array = _read_array(estimator, X, reset)
+    except DataError:
+        raise
+    except ValueError as problem:
+        raise DataError(f"X: {problem}") from None
     if array.dtype == np.bool_:
         array = array.view(np.uint8)
     if array.dtype != np.uint8:
@@ -60,6 +64,17 @@ def read_images(estimator: BaseEstimator, X: Any, *, reset: bool) -> NDArray[Any
         check_finite(array, "X")
     # PyTorch does not take negative strides.
     return array if all(stride >= 0 for stride in array.strides) else array.copy()
+
+
+def _read_array(estimator: BaseEstimator, X: Any, reset: bool) -> NDArray[Any]:
+    plain: dict[str, Any] = {"dtype": "numeric", "ensure_all_finite": False}
+    ndim = X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
+    if ndim == 2:
+        return np.asarray(validate_data(estimator, X, reset=reset, **plain))
+    array = check_array(X, allow_nd=True, input_name="X", **plain)
+    if reset and hasattr(estimator, "feature_names_in_"):
+        del estimator.feature_names_in_
+    return np.asarray(array)
 
 
 def as_array(values: Any) -> Any:
@@ -168,7 +183,7 @@ def needs_input_shape(features: int, layer: str) -> DataError:
     )
 
 
-def statistics(X: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+def statistics(X: Any, rows: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of the chosen images, per channel or per feature; 1 where all values are equal.
 
     Parameters
@@ -183,7 +198,7 @@ def statistics(X: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     squares, count = total.clone(), len(rows) * prod(X.shape[2:])
     shift = X[rows[0]].double().reshape(X.shape[1], -1)[:, 0]  # any near value keeps the sums of squares exact
     broadcast = shift.view(-1, *[1] * (X.ndim - 2))
-    for chunk in rows.split(STATISTICS_ROWS):
+    for chunk in rows.split(max(1, STATISTICS_VALUES // prod(X.shape[1:]))):
         values = X[chunk].double() - broadcast
         total += values.sum(axes)
         squares += values.square().sum(axes)

@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from depthwise import __version__
+from depthwise.analysis.health import TrainingHealth
 from depthwise.errors import DepthwiseError, FileError
 from depthwise.graph import Graph
 from depthwise.layers import with_input
@@ -24,6 +25,7 @@ from depthwise.training.device import choose_precision
 from depthwise.training.estimator import NeuralNetClassifier, NeuralNetRegressor
 from depthwise.training.history import History
 from depthwise.training.layer_params import as_declared
+from depthwise.training.new_networks import NewNetwork
 from depthwise.training.output import with_logits
 
 
@@ -108,13 +110,15 @@ def _revive(path: str | os.PathLike[str], about: dict[str, Any], file: Any) -> N
     network.to_empty(device="cpu")
     network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
     net.seed_, net.input_shape_ = int(about["seed"]), shape
-    net._install(layers, graph, network)
+    net._install(NewNetwork.of_graph(network, layers, graph))
     if about["device"] == net.device_.type:
         net.precision_ = choose_precision(about["precision"], net.device_)
     net.n_features_in_ = int(np.prod(shape))
     if about["feature_names"] is not None:
         net.feature_names_in_ = np.array(about["feature_names"], dtype=object)
     net.history_ = History.from_dict(about["history"])
+    if about.get("health") is not None:
+        net.health_ = TrainingHealth.from_dict(about["health"])
     return net
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from depthwise.modules import fold
 from depthwise.training.batches import Batch
 from depthwise.training.device import autocast
 from depthwise.training.losses import Loss, Penalty
@@ -159,7 +160,7 @@ def evaluate(
     module: nn.Module, batches: Batches, objective: Objective, *, counts: bool, keeps_outputs: bool = False
 ) -> Evaluation:
     """Look at all images: the mean loss, right answers where classes are to be counted, outputs if they are kept."""
-    module.eval()
+    module = fold(module.eval())
     total: Tensor | float = 0.0
     right: Tensor | int = 0
     outputs: list[Tensor] = []
@@ -190,5 +191,5 @@ def count_right(output: Tensor, targets: Tensor) -> Tensor:
 @torch.inference_mode()
 def predict_outputs(module: nn.Module, batches: Batches, precision: str) -> Tensor:
     """The network's outputs for all images, on the processor."""
-    module.eval()
+    module = fold(module.eval())
     return torch.cat([compute_output(module, batch.images, precision) for batch in batches]).cpu()

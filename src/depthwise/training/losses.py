@@ -136,9 +136,11 @@ def choose_loss(
     depthwise.errors.TrainingError: loss is 'squared' but must be one of 'squared_error', 'absolute_error', 'huber', \
 or a function of (output, target). Did you mean 'squared_error'?
     """
+    if isinstance(loss, type):
+        raise TrainingError(f"loss is the class {loss.__name__}. Write {loss.__name__}().")
     if callable(loss):
         _demand_no_smoothing("a function", label_smoothing)
-        return Loss(loss, _each_of(loss))
+        return Loss(_giving_a_number(loss), _each_of(loss))
     one_logit = n_outputs == 1 and "bce" in known
     name = loss or ("bce" if one_logit else next(iter(known)))
     if name not in known:
@@ -167,6 +169,26 @@ def _demand_no_smoothing(loss: str, label_smoothing: float) -> None:
             f"label_smoothing is {label_smoothing:g} but the loss is {loss}. "
             f"Write 0, or one of the losses {', '.join(map(repr, SMOOTHED))}."
         )
+
+
+def _giving_a_number(loss: LossFunction) -> LossFunction:
+    """The function, and an error where it gives what cannot be made small."""
+
+    def of_batch(output: Tensor, target: Tensor) -> Tensor:
+        value = loss(output, target)
+        if not isinstance(value, Tensor) or value.ndim or (output.requires_grad and not value.requires_grad):
+            given = (
+                f"a {type(value).__name__}" if not isinstance(value, Tensor)
+                else f"a tensor of shape {tuple(value.shape)}" if value.ndim
+                else "a tensor without gradient"
+            )  # fmt: skip
+            raise TrainingError(
+                f"loss: {getattr(loss, '__name__', type(loss).__name__)} gives {given}, but training needs a single "
+                "number that PyTorch computed from the output. Return for example losses.mean()."
+            )
+        return value
+
+    return of_batch
 
 
 def _each_of(loss: Any) -> LossFunction | None:

@@ -14,31 +14,31 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from depthwise.analysis import Analysis, analyze_graph
-from depthwise.errors import DepthwiseError, TrainingError
-from depthwise.graph import Graph, SizedGraph
+from depthwise.errors import TrainingError
+from depthwise.graph import Graph
 from depthwise.layers import Layer
-from depthwise.layers.ops import GlobalPool, Pad, Upsample, Window
-from depthwise.modules import Init, build, initialize_weights
-from depthwise.rules import Findings, check_graph
-from depthwise.training.batches import DeviceData
+from depthwise.modules import Init
+from depthwise.rules import Findings, check_graph, check_training
+from depthwise.training.batches import EVALUATION_BATCH, DeviceData
 from depthwise.training.checkpoint import save
+from depthwise.training.datasets import LazyImages
 from depthwise.training.device import choose_device, choose_precision
 from depthwise.training.early_stopping import EarlyStopping
 from depthwise.training.fitting import Training
+from depthwise.training.heap import kept_heap
 from depthwise.training.history import History
-from depthwise.training.inputs import arrange, input_shape_of, needs_input_shape, read_images
+from depthwise.training.inputs import arrange, input_shape_of, read_images
 from depthwise.training.layer_params import LayerParams, declared_layers, refuse_taken_names
 from depthwise.training.layer_views import Layers, view_layers
 from depthwise.training.loop import Objective, evaluate, predict_outputs
 from depthwise.training.losses import Loss, LossFunction, Smoothed, choose_loss
-from depthwise.training.output import check_module_output, with_logits
+from depthwise.training.new_networks import NewNetwork, declared_shape, make_network
 from depthwise.training.parameters import check_parameters
-from depthwise.training.preparing import read_known, read_pairs, split_data, standardize
-from depthwise.training.randomness import Seeds
+from depthwise.training.preparing import arrange_images, read_known, read_pairs, split_data, standardize
 from depthwise.training.resume import SavedTraining
 from depthwise.training.stages import n_epochs
 from depthwise.training.targets import check_lengths
+from depthwise.training.transfer import WeightTransfer, load_weights, refuse_changed_layers, take_over
 from depthwise.training.weights import read_sample_weight
 
 
@@ -135,8 +135,8 @@ class NeuralNet(LayerParams):
         DataError
             Values are not finite, counts differ, or images have a shape that the network is not made for.
         TrainingError
-            A parameter is out of range, the output does not fit the targets, the loss is no longer finite, or `resume`
-            holds another training.
+            A parameter is out of range, the output does not fit the targets, the loss of the first epoch is not finite,
+            or `resume` holds another training.
         FileError
             The state cannot be written or read.
         SizeError
@@ -144,10 +144,9 @@ class NeuralNet(LayerParams):
         """
         check_parameters(self)
         saved = None if resume is None else SavedTraining(resume)
-        continues = self.warm_start and self.__sklearn_is_fitted__() and saved is None
-        return self._train(
-            X, y, sample_weight, continues=continues, n_epochs=n_epochs(self.max_epochs, self.batch_size), saved=saved
-        )
+        train, valid = self._prepare(X, y, sample_weight, goes_on=self.warm_start, saved=saved)
+        Training(self, train, valid, n_epochs(self.max_epochs, self.batch_size), saved).run()
+        return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Train one epoch on these images, none held out; the network there is goes on learning.
@@ -160,40 +159,45 @@ class NeuralNet(LayerParams):
             All labels that will ever come; only the first call reads it, and takes those of `y` without it.
         """
         check_parameters(self)
-        continues = self.__sklearn_is_fitted__()
-        return self._train(X, y, sample_weight, continues=continues, n_epochs=1, classes=classes, validates=False)
+        train, valid = self._prepare(X, y, sample_weight, goes_on=True, classes=classes, validates=False)
+        Training(self, train, valid, 1, None).run()
+        return self
 
-    def _train(
+    def _prepare(
         self,
         X: Any,
         y: Any,
         sample_weight: Any,
         *,
-        continues: bool,
-        n_epochs: int,
+        goes_on: bool,
         classes: Any = None,
         validates: bool = True,
         saved: SavedTraining | None = None,
-    ) -> Self:
+    ) -> tuple[DeviceData, DeviceData | None]:
+        continues = goes_on and self.__sklearn_is_fitted__() and saved is None
         X, y = read_pairs(X, y)
-        images = read_images(self, X, reset=not continues)
+        images = X if isinstance(X, LazyImages) else read_images(self, X, reset=not continues)
         check_lengths(images, y)
         targets = self._read_targets(y, reset=not continues, classes=classes)
         weights = None if sample_weight is None else read_sample_weight(sample_weight, len(images))
         if not continues:
             declared = self._declared()
             shape = input_shape_of(images, declared_shape(declared))
+            initialized = vars(self).get("module_") if goes_on and not self.__sklearn_is_fitted__() else None
             self._start(declared, shape, self._count_outputs(targets), None if saved is None else saved.seed)
-            self.history_ = History()
+            if initialized is not None:
+                take_over(self.module_, initialized)
+        else:
+            refuse_changed_layers(self._declared(), self.layers_)
         if saved is not None and saved.precision is not None:
             self.precision_ = saved.precision
         self.n_features_in_ = prod(self.input_shape_)
-        arranged = arrange(images, self.input_shape_)
+        arranged = arrange_images(images, self.input_shape_)
         train, valid = split_data(self, arranged, targets, weights, validates=validates)
         if not continues:
             standardize(self, train)
-        Training(self, train, valid, n_epochs, saved).run()
-        return self
+            self.history_ = History()
+        return train, valid
 
     def initialize(self) -> Self:
         """Build the network without data: ``module_``, ``graph_``, ``analysis_``, ``layers_``.
@@ -220,6 +224,26 @@ class NeuralNet(LayerParams):
             )
         self._start(declared, shape, None)
         return self
+
+    def load_weights(self, source: Any) -> WeightTransfer:
+        """Take weights and statistics of equal name and shape from another network, to predict or to learn on.
+
+        A network that was not fitted is initialized, and needs ``warm_start=True`` for ``fit`` to go on with them.
+
+        Parameters
+        ----------
+        source
+            The path of what :meth:`save` wrote, or of any safetensors file; a fitted estimator, a module, or tensors
+            by name.
+
+        Raises
+        ------
+        FileError
+            The file cannot be read.
+        TrainingError
+            Nothing fits, or ``fit`` would start anew.
+        """
+        return load_weights(self, source)
 
     def evaluate(self, X: Any, y: Any) -> tuple[float, int | None]:
         """Mean loss, without penalties, and the number of right answers (``None`` for regression)."""
@@ -271,55 +295,39 @@ class NeuralNet(LayerParams):
         """A new network with new weights."""
         drawn = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         self.seed_ = drawn if seed is None else seed
-        if declared is None:
-            module = copy.deepcopy(self.layers)
-            width = None
-            if input_shape is not None:
-                width = check_module_output(module, input_shape, n_outputs, self.outputs_are)
-            self._install(None, None, module, _read_module(module, input_shape), width)
-        else:
-            graph = Graph.from_layers(declared)
-            _demand_images(graph, input_shape)
-            sized = with_logits(graph, input_shape, n_outputs, self.outputs_are)
-            network = build(sized)
-            initialize_weights(network, self.init, Seeds(self.seed_).weights)
-            self._install(declared, sized, network)
+        self._install(make_network(self, declared, input_shape, n_outputs))
         if input_shape is not None:
             self.input_shape_ = input_shape
 
-    def _install(
-        self,
-        declared: tuple[Layer, ...] | None,
-        graph: SizedGraph | None,
-        module: nn.Module,
-        analysis: Analysis | None = None,
-        n_outputs: int | None = None,
-    ) -> None:
+    def _install(self, network: NewNetwork) -> None:
         """Take a network as one's own."""
         self.device_ = choose_device(self.device)
         self.precision_ = choose_precision(self.precision, self.device_)
-        self.graph_ = graph
-        self.n_outputs_ = n_outputs if graph is None else prod(map(int, graph.output_shape))  # type: ignore[arg-type]
-        self.analysis_: Analysis | None = analysis if graph is None else analyze_graph(graph)
-        self.module_: nn.Module = _channels_last(module.to(self.device_)).eval()
-        self.layers_: Layers = view_layers(declared, self.module_)
-        self.__dict__.pop("optimizer_", None)
+        self.graph_ = network.graph
+        self.n_outputs_ = network.n_outputs
+        self.analysis_ = network.analysis
+        self.module_: nn.Module = network.module.to(self.device_).eval()
+        self.layers_: Layers = view_layers(network.declared, self.module_)
+        for name in ("optimizer_", "health_", "history_"):
+            self.__dict__.pop(name, None)
 
     @property
     def findings_(self) -> Findings:
-        """What the rules say of the network at its image size; nothing of a module that cannot be read."""
+        """What the rules say of the network at its image size, if it can be read, and of its training."""
         check_is_fitted(self, "module_")
+        health = getattr(self, "health_", None)
         if self.analysis_ is None:
-            return Findings(())
+            return Findings(()) if health is None else check_training(health)
         graph = self.analysis_.graph
         declared = graph.declared or Graph(tuple(node.node for node in graph.nodes))
         own = {} if self.graph_ else {"root": "model", "modules": frozenset(dict(self.module_.named_modules()))}
-        return check_graph(declared, graph.input_shape, **own)  # type: ignore[arg-type]  # images have known sides
+        return check_graph(declared, graph.input_shape, health=health, **own)  # type: ignore[arg-type]  # known sides
 
     def _predict_outputs(self, X: Any) -> Tensor:
         check_is_fitted(self)
         data = DeviceData.on(self.device_, arrange(read_images(self, X, reset=False), self.input_shape_))
-        return predict_outputs(self.module_, data.in_order(), self.precision_)
+        with kept_heap(len(data) > EVALUATION_BATCH):  # one batch has nothing to take twice
+            return predict_outputs(self.module_, data.in_order(), self.precision_)
 
     def _read_targets(self, y: Any, *, reset: bool, classes: Any = None) -> Tensor:
         raise NotImplementedError
@@ -339,33 +347,3 @@ class NeuralNet(LayerParams):
             state["module_"].cpu()
             state["device_"] = torch.device("cpu")
         return state
-
-
-def _read_module(module: nn.Module, input_shape: tuple[int, ...] | None) -> Analysis | None:
-    """What can be told of a module without running it, if it can be read."""
-    from depthwise.trace import trace_module
-
-    if input_shape is None:
-        return None
-    try:
-        return analyze_graph(trace_module(module, input_shape).at())
-    except DepthwiseError:
-        return None
-
-
-def declared_shape(declared: tuple[Layer, ...] | None) -> tuple[int, ...] | None:
-    """Shape that an ``Input`` declares, if any."""
-    return None if declared is None else getattr(declared[0], "shape", None)
-
-
-def _demand_images(graph: Graph, input_shape: tuple[int, ...] | None) -> None:
-    if input_shape is not None and len(input_shape) == 1:
-        for node in graph.nodes:
-            if isinstance(node.op, (Window, Pad, Upsample, GlobalPool)):
-                raise needs_input_shape(input_shape[0], node.layer)
-
-
-def _channels_last(module: nn.Module) -> nn.Module:
-    if any(parameter.ndim == 5 for parameter in module.parameters()):
-        return module  # kernels of 3-D convolutions have another layout
-    return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

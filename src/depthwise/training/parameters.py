@@ -33,6 +33,16 @@ def _flag(value: Any) -> bool:
     return isinstance(value, (bool, np.bool_))
 
 
+MAX_SEED = 2**32 - 1
+"""Of a ``RandomState``."""
+
+
+def _is_seed(value: Any) -> bool:
+    if _whole(value):
+        return bool(0 <= value <= MAX_SEED)
+    return value is None or value is np.random or isinstance(value, np.random.RandomState)
+
+
 _AT_LEAST_ONE = (lambda value: _whole(value) and value >= 1, "a whole number of 1 or more")
 _NOT_NEGATIVE = (lambda value: _real(value) and value >= 0, "a number of 0 or more")
 _FLAG = (_flag, "True or False")
@@ -57,6 +67,7 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "standardize": _FLAG,
     "init": (lambda value: value in get_args(Init), f"one of {', '.join(map(repr, get_args(Init)))}"),
     "compile": _FLAG,
+    "random_state": (_is_seed, f"None, a whole number from 0 to {MAX_SEED}, or a numpy.random.RandomState"),
     "warm_start": _FLAG,
     "verbose": (lambda value: _flag(value) or (_whole(value) and value >= 0), "0, 1, 2 or 3"),
 }

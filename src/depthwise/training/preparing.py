@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from depthwise.data import ImageSet
+from depthwise.errors import TrainingError
 from depthwise.modules import Network
 from depthwise.training.batches import DeviceData
-from depthwise.training.datasets import read_dataset
+from depthwise.training.datasets import LazyImages, is_dataset, read_dataset
 from depthwise.training.inputs import arrange, read_images, statistics
 from depthwise.training.randomness import Seeds
 from depthwise.training.targets import check_lengths
@@ -50,8 +50,8 @@ def split_data(
 
 
 def standardize(net: NeuralNet, train: DeviceData) -> None:
-    """Give a new network the statistics of its training images."""
-    if net.standardize and isinstance(net.module_, Network):
+    """Give a new network the statistics of its training images, unless its weights came with others."""
+    if net.standardize and isinstance(net.module_, Network) and net.module_.input.passes:
         net.module_.input.set(*statistics(train.X, train.rows))
 
 
@@ -90,6 +90,12 @@ def _weights(
         return None
     weights = np.ones(len(y)) if sample_weight is None else sample_weight
     if net.class_weight is not None:
+        if net.outputs_are != "classes" or y.ndim > 1:
+            kind = "several labels" if net.outputs_are == "classes" else "numbers"
+            raise TrainingError(
+                f"class_weight is {net.class_weight!r}, but y holds {kind} an image, not one class. "
+                "Write None, and give fit a sample_weight."
+            )
         encoded = y.numpy()
         weights = weights * weights_of_classes(net.class_weight, net.classes_, encoded[train.numpy()])[encoded]
     return weights
@@ -99,6 +105,11 @@ def read_pairs(X: Any, y: Any) -> tuple[Any, Any]:
     """Images and targets of what holds both: an `ImageSet`, or a PyTorch data set of pairs."""
     if y is None and isinstance(X, ImageSet):
         return X.X, X.y
-    if y is None and isinstance(X, Dataset):
+    if y is None and is_dataset(X):
         return read_dataset(X)
     return X, y
+
+
+def arrange_images(images: Any, shape: tuple[int, ...]) -> Any:
+    """Images as the network reads them; those that are read later will be."""
+    return images.arranged(shape) if isinstance(images, LazyImages) else arrange(images, shape)

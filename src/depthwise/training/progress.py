@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
-from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+
+import torch
 
 from depthwise.rules import Findings
 from depthwise.tables import Cell, Column, Table, wants_color
 from depthwise.training.history import EpochRecord
+from depthwise.training.live import LiveBar, live_bar
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
     from depthwise.training.estimator import NeuralNet
 
 TABLE_VERBOSITY = 2
@@ -58,9 +57,13 @@ def layer_info(net: NeuralNet, verbosity: int) -> str:
     return net.analysis_.table(min(verbosity, MOST_COLUMNS), color=wants_color())
 
 
-def findings_text(net: NeuralNet) -> str:
-    """Errors and warnings of the rules, a paragraph each; training goes on all the same."""
-    problems = Findings(net.findings_.problems)
+def architecture_problems(net: NeuralNet) -> Findings:
+    """Errors and warnings of the rules, but those of an earlier training."""
+    return Findings(tuple(finding for finding in net.findings_.problems if finding.code[:3] != "TRN"))
+
+
+def findings_text(problems: Findings) -> str:
+    """A paragraph each; training goes on all the same."""
     return f"{problems.text(prices=False)}\n`depthwise check` tells more.\n"
 
 
@@ -68,6 +71,17 @@ def greeting(net: NeuralNet) -> str:
     """How large the network is."""
     learnable = sum(parameter.numel() for parameter in net.module_.parameters() if parameter.requires_grad)
     return f"# Neural Network with {learnable} learnable parameters\n"
+
+
+def choices_text(net: NeuralNet) -> str:
+    """What was chosen where a parameter says ``"auto"`` or nothing."""
+    optimizer = net.optimizer_
+    fused = "fused " if any(group.get("fused") for group in optimizer.param_groups) else ""
+    of_it = {
+        "cpu": lambda: f" ({torch.get_num_threads()} thread{'s' * (torch.get_num_threads() > 1)})",
+        "cuda": lambda: f" ({torch.cuda.get_device_name(net.device_)})",
+    }.get(net.device_.type, str)
+    return f"On {net.device_}{of_it()} in {net.precision_}, {fused}{type(optimizer).__name__}, seed {net.seed_}."
 
 
 class EpochTable:
@@ -134,18 +148,18 @@ class TrainingProgress:
         self.verbose = int(net.verbose)
         self.table = EpochTable(validates=validates, classifies=classifies, color=wants_color(), scores=scores)
         self.total = n_images
-        self.bar: Progress | None = None
-        self.task: TaskID | None = None
-        self._print(layer_info(net, self.verbose) if self.verbose >= TABLE_VERBOSITY else greeting(net))
-        if self.verbose and net.findings_.problems:
-            self._print(findings_text(net))
+        self.bar: LiveBar | None = None
+        if self.verbose < TABLE_VERBOSITY:
+            self._print(greeting(net))
+        else:
+            self._print(f"{layer_info(net, self.verbose)}\n{choices_text(net)}\n")
+        if self.verbose and (problems := architecture_problems(net)):
+            self._print(findings_text(problems))
         self._print(self.table.head())
 
     def __enter__(self) -> Self:
-        if self.verbose and sys.stdout.isatty():
-            self.bar = _bar()
-            self.task = self.bar.add_task("", total=self.total)
-            self.bar.start()
+        if self.verbose:
+            self.bar = live_bar(self.total)
         return self
 
     def __exit__(
@@ -157,13 +171,16 @@ class TrainingProgress:
     @property
     def on_batch(self) -> Callable[[int], None] | None:
         """What is to be called with the number of images of each batch: moves the bar on, if there is one."""
-        if self.bar is None or self.task is None:
-            return None
-        return partial(self.bar.advance, self.task)
+        return None if self.bar is None else self.bar.advance
 
     def epoch(self, record: EpochRecord) -> None:
         """Print the line of an epoch."""
         self._print(self.table.line(record))
+
+    def verdict(self, findings: Findings) -> None:
+        """Tell what was wrong with the training: errors and warnings, a paragraph each; nothing where nothing was."""
+        if findings.problems:
+            self._print(f"\n{Findings(findings.problems).text(prices=False)}\n")
 
     def interrupted(self, n_epochs: int) -> None:
         """Tell that training ended by hand."""
@@ -173,18 +190,3 @@ class TrainingProgress:
         # While it runs, the bar has replaced stdout by one that prints above it.
         if self.verbose:
             print(text, flush=True)
-
-
-def _bar() -> Progress:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TimeRemainingColumn
-    from rich.text import Text
-
-    class Speed(ProgressColumn):
-        def render(self, task: Task) -> Text:
-            speed = task.finished_speed or task.speed
-            return Text("" if speed is None else f"{speed:,.0f} images/s")
-
-    columns = (BarColumn(), TaskProgressColumn(), Speed(), TimeRemainingColumn())
-    # A console of its own reads NO_COLOR and the width now; rich's global one did when it was first used.
-    return Progress(*columns, console=Console(), transient=True)

@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
 from torch import Tensor
 
+from depthwise.analysis.health import TrainingHealth
 from depthwise.errors import FileError, TrainingError
 from depthwise.files import write_whole
 from depthwise.training.batches import DeviceData
@@ -53,6 +54,10 @@ class SavedTraining:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.path = Path(folder) / FILE
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise FileError(f"{folder}: is no folder to write to ({problem.strerror}). Name another one.") from None
         for draft in self.path.parent.glob(f".{FILE}.*"):
             draft.unlink(missing_ok=True)  # of a process that was killed while it wrote
         self.state = _read(self.path) if self.path.exists() else None
@@ -93,6 +98,7 @@ class SavedTraining:
             for callback, kept in zip(training.callbacks, state["callbacks"], strict=True):
                 callback.load_state_dict(kept)
             net.history_ = History.from_dict(state["history"])
+            training.health.restore(TrainingHealth.from_dict(state["health"]))
         except (KeyError, TypeError, ValueError, RuntimeError) as problem:
             raise FileError(f"{self.path}: does not fit this training ({problem}). Name another folder.") from None
         training.stopped = state["stopped"]
@@ -109,6 +115,7 @@ class SavedTraining:
             "schedule": training.schedule.state_dict(),
             "callbacks": [callback.state_dict() for callback in training.callbacks],
             "history": net.history_.to_dict(),
+            "health": training.health.record.to_dict(),
             "stopped": training.stopped,
             "threads": torch.get_num_threads(),
             "precision": net.precision_,
@@ -116,7 +123,6 @@ class SavedTraining:
         tensors: dict[str, Tensor] = {}
         plain = _take_out(state, "", tensors)
         about = {KEY: json.dumps({"format": FORMAT, "state": plain})}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(self.path, serialize(tensors, about))
 
     def _compare(self, what: str, before: dict[str, Any], now: dict[str, Any]) -> None:

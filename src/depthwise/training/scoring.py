@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,6 +48,8 @@ def choose_scorers(scoring: Any) -> dict[str, Scorer]:
         return {str(name): _scorer(value) for name, value in scoring.items()}
     if callable(scoring):
         return {getattr(scoring, "__name__", "score"): scoring}
+    if not isinstance(scoring, Iterable):
+        raise TrainingError(f"scoring is {scoring!r} but must be names of scikit-learn's scorers, or scorers by name.")
     return {str(name): _scorer(name) for name in scoring}
 
 

@@ -10,7 +10,7 @@ import sklearn
 import torch
 
 from depthwise import __version__
-from depthwise.training.device import choose_device, choose_precision
+from depthwise.training.device import choose_device, choose_precision, measured_timing
 
 
 def describe_system() -> dict[str, str | int]:
@@ -20,7 +20,7 @@ def describe_system() -> dict[str, str | int]:
     --------
     >>> list(describe_system())
     ['depthwise', 'python', 'torch', 'scikit-learn', 'numpy', 'system', 'processor', 'instructions', 'cores', \
-'threads', 'accelerators', 'device', 'precision']
+'threads', 'accelerators', 'device', 'precision', 'convolution']
     """
     device = choose_device("auto")
     accelerators = [torch.cuda.get_device_name(place) for place in range(torch.cuda.device_count())]
@@ -38,4 +38,5 @@ def describe_system() -> dict[str, str | int]:
         "accelerators": ", ".join(accelerators) or "none",
         "device": str(device),
         "precision": choose_precision("auto", device),
+        "convolution": f"{measured_timing()}, on the processor",
     }

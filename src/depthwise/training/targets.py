@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -46,18 +47,32 @@ def read_labels(y: Any) -> NDArray[Any]:
     Raises
     ------
     DataError
-        An image has several labels.
-    ValueError
-        They are real numbers or of several columns, as scikit-learn says it.
+        An image has several labels, or labels are real numbers or of two kinds.
     """
     y = as_array(y)
     if _are_indicators(y):
         return _read_one_hot(np.asarray(y))
-    labels = column_or_1d(y, warn=True)
-    if labels.dtype.kind == "f":
-        check_finite(labels, "y")
-    check_classification_targets(labels)
+    try:
+        labels = column_or_1d(y, warn=True)
+        labels = _of_one_kind(labels) if labels.dtype == object else labels
+        if labels.dtype.kind == "f":
+            check_finite(labels, "y")
+        check_classification_targets(labels)
+    except DataError:
+        raise
+    except (ValueError, TypeError) as problem:  # scikit-learn's, which say what is wrong
+        raise DataError(f"y: {problem}") from None
     return labels
+
+
+def _of_one_kind(labels: NDArray[Any]) -> NDArray[Any]:
+    """Labels of an array of objects, such as a column of a data frame: strings as they are, whole numbers as such."""
+    kinds = {str if isinstance(label, str) else int if isinstance(label, Integral) else type(label): label
+             for label in labels[::-1]}  # fmt: skip
+    if len(kinds) > 1:
+        listed = " and ".join(f"{label!r} ({kind.__name__})" for kind, label in list(kinds.items())[:2])
+        raise DataError(f"y: labels are of two kinds, {listed}. Make all of them strings, or whole numbers.")
+    return labels.astype(np.int64) if int in kinds else labels
 
 
 def read_indicators(y: Any) -> NDArray[np.float32]:
@@ -150,9 +165,12 @@ def read_targets(y: Any) -> NDArray[np.float32]:
     Raises
     ------
     DataError
-        A target is not finite.
+        They are no numbers, or one is not finite.
     """
-    targets = check_array(as_array(y), ensure_2d=False, dtype="numeric", ensure_all_finite=False, input_name="y")
+    try:
+        targets = check_array(as_array(y), ensure_2d=False, dtype="numeric", ensure_all_finite=False, input_name="y")
+    except ValueError as problem:
+        raise DataError(f"y: {problem}") from None
     with np.errstate(over="ignore"):
         targets = targets.astype(np.float32)
     check_finite(targets, "y")

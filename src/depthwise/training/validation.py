@@ -35,7 +35,17 @@ def split_once(splitter: Any, n_images: int, labels: NDArray[Any]) -> tuple[Tens
         train, valid = next(iter(splitter.split(np.zeros((n_images, 1)), labels)))
     except (ValueError, TypeError, StopIteration) as problem:
         raise TrainingError(f"validation={splitter!r} cannot split {n_images} images: {problem}") from None
-    return torch.from_numpy(np.asarray(train)), torch.from_numpy(np.asarray(valid))
+    parts = []
+    for part, purpose in ((np.asarray(train), "train"), (np.asarray(valid), "validate")):
+        rows = np.flatnonzero(part) if part.dtype == np.bool_ else part
+        if not len(rows) or rows.min() < 0 or rows.max() >= n_images:
+            chosen = f"images {rows.min()} to {rows.max()}" if len(rows) else "no images"
+            raise TrainingError(
+                f"validation={splitter!r} gives {chosen} to {purpose} on, but there are images 0 to {n_images - 1}. "
+                "Take another splitter."
+            )
+        parts.append(torch.from_numpy(rows))
+    return parts[0], parts[1]
 
 
 def choose_validation(

@@ -23,7 +23,13 @@ def read_sample_weight(sample_weight: Any, n_images: int) -> NDArray[np.float64]
     Traceback (most recent call last):
     depthwise.errors.DataError: sample_weight: -1 at index 2 is negative, but an image counts 0 or more. Mend it.
     """
-    weights = np.asarray(as_array(sample_weight), dtype=np.float64)
+    try:
+        weights = np.asarray(as_array(sample_weight), dtype=np.float64)
+    except (ValueError, TypeError):
+        raise DataError(
+            f"sample_weight is {sample_weight!r}, but must be one number for each image. "
+            "Classes are weighted by class_weight=."
+        ) from None
     if weights.shape != (n_images,):
         raise DataError(
             f"sample_weight has shape {weights.shape} but there are {n_images} images. Give one number for each."

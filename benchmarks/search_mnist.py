@@ -1,0 +1,156 @@
+"""Compare the network that a race found on MNIST with the best one of the nolearn tutorial, given equal seconds.
+
+The found network is trained anew with three seeds.  001's layers4 (353,738 parameters; "Training convolutional neural
+networks", B. Bossan, 2016) gets as many seconds of training a seed, at each of three learning rates, and its best mean
+test accuracy counts.  Then it gets as many seconds as the whole search took, at that rate.
+
+depthwise search ../shared/data/mnist --params 100k --workers 2 --study race -o best.safetensors
+DEPTHWISE_DATA=../shared/data python benchmarks/search_mnist.py best.safetensors --study race
+"""
+
+import argparse
+import json
+import os
+import platform
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import torch
+from sklearn.base import clone
+
+from depthwise.data import ImageSet, load_images
+from depthwise.layers import Conv2D, Dense, Dropout, MaxPool2D
+from depthwise.notation import write_layers
+from depthwise.search import Study
+from depthwise.training import Callback, NeuralNetClassifier, load
+
+REPO = Path(__file__).resolve().parents[1]
+DATA = Path(os.environ.get("DEPTHWISE_DATA", REPO.parent / "shared" / "data"))
+RESULT = REPO / "benchmarks" / "results" / "search_mnist.json"
+SEEDS = (0, 1, 2)
+LEARNING_RATES = (3e-4, 1e-3, 3e-3)
+LONG = 1000
+"""Epochs that no training here comes to: seconds end it."""
+
+LAYERS4 = [
+    *[Conv2D(32, padding=1)] * 7,
+    MaxPool2D(),
+    *[Conv2D(64, padding=1)] * 3,
+    *[MaxPool2D(), Dense(64), Dropout(), Dense(64), Dense(10, activation=None)],
+]
+
+
+class TimeOver(Callback):
+    """Ends training when its seconds are over, in the middle of an epoch too, as Ctrl-C does."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.steps = 0
+
+    def on_train_begin(self, net: NeuralNetClassifier) -> None:
+        self.end = time.perf_counter() + self.seconds
+
+    def on_step_end(self, net: NeuralNetClassifier) -> None:
+        self.steps += 1
+        if time.perf_counter() >= self.end:
+            raise KeyboardInterrupt
+
+
+def train_found(net: NeuralNetClassifier, epochs: int, train: ImageSet, test: ImageSet) -> list[dict[str, float]]:
+    """Train the found network anew from each seed, on all training images."""
+    runs = []
+    for seed in SEEDS:
+        again = clone(net).set_params(max_epochs=epochs, validation=None, random_state=seed, verbose=0)
+        start = time.perf_counter()
+        again.fit(train.X, train.y)
+        seconds = time.perf_counter() - start
+        runs.append({"seed": seed, "seconds": round(seconds, 1), "accuracy": again.score(test.X, test.y)})
+        print(f"found, seed {seed}: {runs[-1]}", flush=True)
+    return runs
+
+
+def train_layers4(
+    seconds: float, learning_rate: float, seeds: Sequence[int], train: ImageSet, test: ImageSet
+) -> list[dict[str, float]]:
+    """Train layers4 for so many seconds from each seed."""
+    runs = []
+    for seed in seeds:
+        clock = TimeOver(seconds)
+        net = NeuralNetClassifier(
+            LAYERS4, max_epochs=LONG, learning_rate=learning_rate, validation=None, random_state=seed,
+            callbacks=[clock], verbose=0,
+        )  # fmt: skip
+        start = time.perf_counter()
+        net.fit(train.X, train.y)
+        spent = time.perf_counter() - start
+        epochs = clock.steps * net.batch_size / len(train)
+        accuracy = net.score(test.X, test.y)
+        runs.append({"seed": seed, "seconds": round(spent, 1), "epochs": round(epochs, 2), "accuracy": accuracy})
+        print(f"layers4, learning rate {learning_rate:g}, seed {seed}: {runs[-1]}", flush=True)
+    return runs
+
+
+def measure(network: Path, study: Path, long: bool) -> dict[str, Any]:
+    """Everything that is needed to judge or repeat the comparison."""
+    train, test = load_images(DATA / "mnist", split="train"), load_images(DATA / "mnist", split="test")
+    net = load(network)
+    epochs = len(net.history_)
+    found = train_found(net, epochs, train, test)
+    seconds = mean(run["seconds"] for run in found)
+    rival = {rate: train_layers4(seconds, rate, SEEDS, train, test) for rate in LEARNING_RATES}
+    best_rate = max(rival, key=lambda rate: mean(run["accuracy"] for run in rival[rate]))
+    # Each training once, with the seconds up to its last rung; of one job at a time, as the runs here.
+    done = sorted(Study(study).results(), key=lambda entry: entry[0])
+    spent = {(job.design, job.seed): result.get("seconds", 0.0) for job, result in done}
+    record = {
+        "benchmark": "search_mnist",
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": {
+            "processor": platform.processor() or platform.machine(),
+            "cores": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+        },
+        "found": {
+            "layers": write_layers(entry.layer for entry in net.layers_),
+            "params": net.analysis_.params,
+            "macs": net.analysis_.macs,
+            "epochs": epochs,
+            "runs": found,
+            "mean_accuracy": mean(run["accuracy"] for run in found),
+        },
+        "layers4": {
+            "params": 353_738,
+            "runs": {f"{rate:g}": runs for rate, runs in rival.items()},
+            "best_learning_rate": best_rate,
+            "mean_accuracy": mean(run["accuracy"] for run in rival[best_rate]),
+        },
+        "search_seconds": round(sum(spent.values()), 1),
+    }
+    if long:
+        record["layers4_for_the_whole_search"] = train_layers4(
+            record["search_seconds"], best_rate, SEEDS[:1], train, test
+        )
+    return record
+
+
+def main() -> None:
+    """Read the arguments, train, write the record."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("network", type=Path, help="what the search saved")
+    parser.add_argument("--study", type=Path, required=True, help="its folder")
+    parser.add_argument("--short", action="store_true", help="leave out layers4 for as long as the search took")
+    given = parser.parse_args()
+    record = measure(given.network, given.study, not given.short)
+    RESULT.parent.mkdir(parents=True, exist_ok=True)
+    RESULT.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    found, rival = record["found"]["mean_accuracy"], record["layers4"]["mean_accuracy"]
+    print(f"found {found:.4f}, layers4 {rival:.4f} in equal seconds; written to {RESULT}")
+
+
+if __name__ == "__main__":
+    main()

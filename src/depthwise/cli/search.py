@@ -1,0 +1,145 @@
+"""``depthwise search``."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from depthwise.cli.design import Count, read_count, read_norm
+from depthwise.cli.options import AsJson, ImageSize, Seed, print_json, read_size
+from depthwise.errors import NoDesignError, StudyError
+
+if TYPE_CHECKING:
+    from depthwise.data import ImageSet
+    from depthwise.designer import Design, DesignSet
+    from depthwise.training import NeuralNetClassifier
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as of shells: 128 + the signal's number."""
+BEST = "best.safetensors"
+
+
+def search(
+    data: Annotated[str, typer.Argument(help="A folder per class, an IDX folder or file, or the word digits.")],
+    params: Count = None,
+    macs: Count = None,
+    minutes: Annotated[float, typer.Option(min=0.01, help="Time that the race may take.")] = 20,
+    workers: Annotated[int, typer.Option(min=1, help="Networks trained at a time, a process each.")] = 1,
+    study: Annotated[Path, typer.Option(help="Folder of the race; the same command goes on there.")] = Path(
+        "depthwise-study"
+    ),
+    size: ImageSize = None,
+    norm: Annotated[str, typer.Option(metavar="batch|GROUPS|none", help="Norm of the convolutions.")] = "batch",
+    batch_size: Annotated[int, typer.Option(help="Images a step.")] = 128,
+    learning_rate: Annotated[float, typer.Option(help="Step size.")] = 1e-3,
+    validation: Annotated[float, typer.Option(help="Share of the images that designs are compared by.")] = 0.2,
+    seeds: Annotated[int, typer.Option(min=1, help="Networks trained of each finalist.")] = 3,
+    seed: Seed = 0,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help=f"Where the best network goes; else {BEST} in the study.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Race the designs for these images and this budget; the best network, trained; exit status 1 if none fits."""
+    from depthwise.data import load_images
+    from depthwise.files import check_writable
+    from depthwise.search import ArchitectureSearch
+    from depthwise.training import NeuralNetClassifier
+
+    start = time.monotonic()
+    bounds = {"params": read_count("--params", params), "macs": read_count("--macs", macs)}
+    if output is not None:
+        check_writable(output)
+    images = load_images(data, size=read_size(size)).require_classes()
+    for problem in images.problems:
+        typer.echo(f"note: {problem}", err=True)
+    found = _design(images, bounds, norm)
+    net = NeuralNetClassifier([], batch_size=batch_size, learning_rate=learning_rate, verbose=0)
+    chosen, rungs = _field(study, found, images, net, seeds, workers, minutes, validation)
+    if not as_json:
+        print(f"{images}\n{len(found)} designs within the budget; {len(chosen)} race, spread over what they cost.")
+    race = ArchitectureSearch(
+        chosen,
+        estimator=net,
+        rungs=rungs,
+        n_seeds=seeds,
+        validation=validation,
+        n_jobs=workers,
+        study=study,
+        minutes=max(minutes - (time.monotonic() - start) / 60, 0.001),
+        random_state=seed,
+        verbose=0 if as_json else 1,
+    )
+    try:
+        race.fit(images.X, images.y)
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    saved = output or study / BEST
+    race.best_estimator_.save(saved)
+    _tell(race, saved, as_json)
+
+
+def _design(images: ImageSet, bounds: dict[str, float | None], norm: str) -> DesignSet:
+    """All designs for these images."""
+    from depthwise.designer import Budget, design
+
+    try:
+        layer_norm = None if norm == "none" else read_norm(norm)
+        return design(images.input_shape, len(images.classes), budget=Budget(**bounds), norm=layer_norm)
+    except NoDesignError as problem:
+        print(f"depthwise: {problem}", file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+def _field(
+    study: Path,
+    found: DesignSet,
+    images: ImageSet,
+    net: NeuralNetClassifier,
+    seeds: int,
+    workers: int,
+    minutes: float,
+    validation: float,
+) -> tuple[list[Design], tuple[int, ...]]:
+    """What races: that of the study if there is one, else what fits into the time."""
+    from depthwise.search import Study
+    from depthwise.search.estimator import count_threads
+    from depthwise.search.thinning import FIELDS, choose_field, spread, time_epochs
+
+    if Study.exists(study):
+        about = Study(study).about
+        by_name = {f"{design.skeleton} from {design.width}": design for design in found}
+        unknown = [entry["name"] for entry in about["designs"] if entry["name"] not in by_name]
+        if unknown:
+            raise StudyError(
+                f"{study}: was begun with other options: {unknown[0]!r} is no design within this budget. "
+                "Give the options it was begun with, or another folder."
+            )
+        return [by_name[entry["name"]] for entry in about["designs"]], tuple(about["race"]["rungs"])
+    thinned = spread(found, max(FIELDS))
+    threads = count_threads(None, workers)
+    seconds = time_epochs(thinned, net, images.X, images.require_labels(), validation, threads)
+    return choose_field(dict(zip(thinned, seconds, strict=True)), seeds, workers, minutes)
+
+
+def _tell(race: Any, saved: Path, as_json: bool) -> None:
+    best = race.best_index_
+    name, score = race.cv_results_["name"][best], race.best_score_
+    if as_json:
+        print_json(
+            {
+                "designs": race.to_dict(),
+                "best": best,
+                "rungs": list(race.rungs_),
+                "study": str(race.study_),
+                "saved": str(saved),
+            }
+        )
+        return
+    error = race.cv_results_["standard_error"][best]
+    print(f"best: {name}, validation accuracy {100 * score:.2f} % +- {100 * error:.2f}")
+    print(f"saved {saved}; depthwise test {saved} DATA tells its accuracy on images that had no say")

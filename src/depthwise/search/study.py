@@ -1,0 +1,270 @@
+"""The folder of a study: what is raced, the data, and all that is known so far.
+
+=========================================  ===============================================================
+study.json                                 what is raced, written last: a folder without it is no study yet
+data/X_train.npy, y_train.npy, ...         the images, once for all processes
+jobs/<design>-<seed>/                      state of a training, after every epoch
+jobs/<design>-<seed>-<rung>.safetensors    the network at its last rung
+jobs/<design>-<seed>-<rung>.started        there while a process is at it
+results/<design>-<seed>-<rung>.json        what came out; the job is done when this is there
+cuts/<rung>.json                           who went on from a rung
+=========================================  ===============================================================
+
+Every file is there whole or not at all.  What is not there is computed; nothing else is known of the state of a race.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from depthwise.errors import StudyError
+from depthwise.files import write_whole
+
+FORMAT = 1
+"""Of the folder; another one is refused."""
+DEATH = "its process died (killed, or out of memory)"
+PARTS = ("X_train", "y_train", "X_valid", "y_valid")
+FOLDERS = ("data", "jobs", "results", "cuts")
+Arrays = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
+
+
+@dataclass(frozen=True, order=True)
+class Job:
+    """The unit of work: a network of one design from one seed, trained up to one rung."""
+
+    design: int
+    seed: int
+    rung: int
+
+    @property
+    def training(self) -> str:
+        """What its rungs have in common."""
+        return f"{self.design:03d}-{self.seed}"
+
+    @property
+    def name(self) -> str:
+        """How its files are called."""
+        return f"{self.training}-{self.rung}"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt at a job.
+
+    Attributes
+    ----------
+    number
+        From 1, since the training last came further.
+    progress
+        Changes with every epoch that is finished.
+    problem
+        What the last attempt failed of.
+    """
+
+    number: int
+    progress: int
+    problem: str
+
+
+class Study:
+    """A study folder, and what its ``study.json`` says.
+
+    Parameters
+    ----------
+    folder
+        With a ``study.json``.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        self.about = self._read_json(self.folder / "study.json")
+        if self.about.get("format") != FORMAT:
+            raise StudyError(
+                f"{self.folder}: has format {self.about.get('format')!r}, but this version reads {FORMAT}. "
+                "Go on with the version that began it, or give another folder."
+            )
+
+    @classmethod
+    def exists(cls, folder: str | os.PathLike[str]) -> bool:
+        """Whether a study was begun in a folder."""
+        return (Path(folder) / "study.json").is_file()
+
+    @classmethod
+    def open(cls, folder: str | os.PathLike[str], about: Mapping[str, Any], arrays: Arrays) -> Study:
+        """Begin a study, or go on with the one that is there.
+
+        Parameters
+        ----------
+        folder
+            New, empty, or with a study.
+        about
+            What is raced, as values that JSON can hold; ``versions`` may differ, all else must be as it was.
+        arrays
+            Training and validation data, in the order of `PARTS`.
+
+        Raises
+        ------
+        StudyError
+            The study there is another one, or the folder cannot be used.
+        """
+        place = Path(folder)
+        about = {"format": FORMAT, **json.loads(json.dumps(about)), "data": _fingerprint(arrays)}
+        if cls.exists(place):
+            study = cls(place)
+            study._demand_same(about)
+            return study
+        try:
+            if not _is_new(place):
+                raise StudyError(f"{place}: holds other things and no study. Give a new or an empty folder.")
+            for name in FOLDERS:
+                (place / name).mkdir(parents=True, exist_ok=True)
+            for name, array in zip(PARTS, arrays, strict=True):
+                np.save(place / "data" / f"{name}.npy", array, allow_pickle=False)
+        except OSError as problem:
+            reason = problem.strerror or problem
+            raise StudyError(f"{place}: the study cannot be written ({reason}). Give another folder.") from None
+        write_whole(place / "study.json", json.dumps(about, indent=1).encode())
+        return cls(place)
+
+    def arrays(self) -> Arrays:
+        """The data, on disk until they are read."""
+        try:
+            parts = [np.load(self.folder / "data" / f"{name}.npy", mmap_mode="r") for name in PARTS]
+        except (OSError, ValueError) as problem:
+            raise StudyError(f"{self.folder / 'data'}: cannot be read ({problem}). Begin a new study.") from None
+        return parts[0], parts[1], parts[2], parts[3]
+
+    def result(self, job: Job) -> dict[str, Any] | None:
+        """What came out of a job; ``None`` while it is not done."""
+        return self._read_json(self._result(job)) if self.is_done(job) else None
+
+    def is_done(self, job: Job) -> bool:
+        """Whether the result of a job is there."""
+        return self._result(job).is_file()
+
+    def results(self) -> Iterator[tuple[Job, dict[str, Any]]]:
+        """All jobs that are done, with what came out."""
+        for path in sorted((self.folder / "results").glob("[0-9]*.json")):
+            design, seed, rung = map(int, path.stem.split("-"))
+            yield Job(design, seed, rung), self._read_json(path)
+
+    def write_result(self, job: Job, result: Mapping[str, Any]) -> None:
+        """Declare a job done; its mark goes."""
+        write_whole(self._result(job), json.dumps(result).encode())
+        self.mark(job).unlink(missing_ok=True)
+
+    def cut(self, rung: int) -> dict[str, Any] | None:
+        """Who went on from a rung, if that is decided."""
+        path = self.folder / "cuts" / f"{rung}.json"
+        return self._read_json(path) if path.is_file() else None
+
+    def write_cut(self, rung: int, decided: Mapping[str, Any]) -> None:
+        """Keep who goes on from a rung."""
+        write_whole(self.folder / "cuts" / f"{rung}.json", json.dumps(decided).encode())
+
+    def state(self, job: Job) -> Path:
+        """Folder of a training's state."""
+        return self.folder / "jobs" / job.training
+
+    def network(self, job: Job) -> Path:
+        """File of the network that a job made."""
+        return self.folder / "jobs" / f"{job.name}.safetensors"
+
+    def mark(self, job: Job) -> Path:
+        """File that is there while a process is at a job, and after it has died or failed at it."""
+        return self.folder / "jobs" / f"{job.name}.started"
+
+    def begin(self, job: Job) -> Attempt:
+        """Mark a job; the attempts at it are counted since its training last came further."""
+        mark, state = self.mark(job), self.state(job)
+        progress = max((entry.stat().st_mtime_ns for entry in state.iterdir()), default=0) if state.is_dir() else 0
+        attempt = Attempt(1, progress, DEATH)
+        if mark.is_file():
+            before = Attempt(**self._read_json(mark))
+            if before.progress == progress:
+                attempt = replace(before, number=before.number + 1)
+        write_whole(mark, json.dumps(asdict(attempt)).encode())
+        return attempt
+
+    def blame(self, job: Job, attempt: Attempt, problem: str) -> None:
+        """Keep what an attempt has failed of."""
+        write_whole(self.mark(job), json.dumps(asdict(replace(attempt, problem=problem))).encode())
+
+    def remove(self) -> None:
+        """Delete the folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _result(self, job: Job) -> Path:
+        return self.folder / "results" / f"{job.name}.json"
+
+    def _read_json(self, path: Path) -> dict[str, Any]:
+        try:
+            content = json.loads(path.read_bytes())
+            if not isinstance(content, dict) or not content.keys() & {"format", "score", "error", "field", "number"}:
+                raise TypeError
+            return content
+        except OSError as problem:
+            raise StudyError(f"{path}: cannot be read ({problem.strerror}). Check path and permissions.") from None
+        except (ValueError, TypeError):
+            cure = "Give another folder" if path.name == "study.json" else "Remove it, and it is computed again"
+            raise StudyError(f"{path}: is damaged. {cure}.") from None
+
+    def _demand_same(self, now: Mapping[str, Any]) -> None:
+        """Refuse to go on with anything else than was begun."""
+        before = self.about
+        if before["data"] != now["data"]:
+            raise self._other("the data are others", f"{_told(before['data'])}, now {_told(now['data'])}", "these data")
+        if before["threads"] != now["threads"]:
+            then, here = before["threads"], now["threads"]
+            raise self._other(
+                "the number of threads is another",
+                f"{then} a job, now {here}; another number adds in another order, and scores would differ",
+                f"n_threads={then}",
+            )
+        was, is_ = [entry["name"] for entry in before["designs"]], [entry["name"] for entry in now["designs"]]
+        if before["designs"] != now["designs"]:
+            raise self._other("the designs are others", f"{_listed(was)}, now {_listed(is_)}", "these designs")
+        for part in ("estimator", "race"):
+            for name in sorted(before[part].keys() | now[part].keys()):
+                then, here = before[part].get(name), now[part].get(name)
+                if then != here:
+                    raise self._other(f"{name} is another", f"{then!r}, now {here!r}", f"{name}={then!r}")
+
+    def _other(self, what: str, values: str, cure: str) -> StudyError:
+        return StudyError(
+            f"{self.folder}: {what} than when the study was begun (then {values}). "
+            f"Go on with {cure}, or give another folder."
+        )
+
+
+def _is_new(place: Path) -> bool:
+    """Whether a folder is not there, empty, or all that was left of a beginning that was killed."""
+    inside = {path.relative_to(place).as_posix() for path in place.rglob("*")} if place.is_dir() else set()
+    return not place.is_file() and inside <= {*FOLDERS, *(f"data/{name}.npy" for name in PARTS)}
+
+
+def _fingerprint(arrays: Arrays) -> dict[str, Any]:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).view(np.uint8).data if array.size else b"")
+    return {"n_train": len(arrays[0]), "n_valid": len(arrays[2]), "sha256": digest.hexdigest()}
+
+
+def _told(data: Mapping[str, Any]) -> str:
+    return f"{data['n_train']} images to train and {data['n_valid']} to validate on, sha256 {data['sha256'][:8]}"
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:3]) + (", ..." * (len(names) > 3))
+    return f"{len(names)}: {shown}"

@@ -1,0 +1,80 @@
+"""What ``depthwise train`` is told reaches the estimator; what it cannot be told is one line."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from depthwise.cli import main
+from depthwise.data.augmentation import CutMix, RandomCrop, RandomFlip
+from depthwise.training import NeuralNetClassifier, load
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run a command line; give its status, output and errors."""
+
+    def run_command(*words):
+        monkeypatch.setattr(sys, "argv", ["depthwise", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            main()
+            sys.exit(0)
+        captured = capsys.readouterr()
+        return end.value.code, captured.out, captured.err
+
+    return run_command
+
+
+@pytest.fixture
+def shades(tmp_path):
+    """Dark and light images, twice as many of the light ones, as one file."""
+    random = np.random.default_rng(0)
+    y = np.array([0, 1, 1] * 16)
+    X = random.integers(0, 90, (48, 8, 8)) + 120 * y[:, None, None]
+    np.savez(tmp_path / "shades.npz", X=X.astype(np.uint8), y=y)
+    return tmp_path / "shades.npz"
+
+
+def test_every_option_reaches_the_estimator(run, shades, tmp_path, monkeypatch):
+    seen = []
+    original = NeuralNetClassifier.fit
+
+    def spy(net, X, y, **options):
+        seen.append((net.get_params(deep=False), options))
+        return original(net, X, y, **options)
+
+    monkeypatch.setattr(NeuralNetClassifier, "fit", spy)
+    words = ("train", shades, "--layers", "4C3-N", "-o", tmp_path / "net.safetensors", "--batch-size", "2x8,1x16")
+    words += ("--schedule", "one_cycle", "--early-stopping", 3, "--augment", "flip, crop,cutmix", "--balanced")
+    status, out, err = run(*words, "--resume", tmp_path / "state", "--json")
+    assert (status, err) == (0, "")
+    ((params, options),) = seen
+    assert params["batch_size"] == [(2, 8), (1, 16)] and params["schedule"] == "one_cycle"
+    assert params["augment"] == [RandomFlip(), RandomCrop(), CutMix()] and params["class_weight"] == "balanced"
+    assert params["early_stopping"] == 3 and options == {"resume": tmp_path / "state"}
+    assert len(json.loads(out)["history"]["epoch"]) == 3
+    assert load(tmp_path / "net.safetensors").score(np.load(shades)["X"], np.load(shades)["y"]) > 0.4
+
+
+def test_a_run_goes_on_from_its_folder(run, shades, tmp_path):
+    words = ("train", shades, "--layers", "4C3-N", "-o", tmp_path / "net.safetensors", "--resume", tmp_path / "state")
+    run(*words, "--epochs", 1)
+    status, out, _ = run(*words, "--epochs", 3, "--json")
+    assert status == 0 and json.loads(out)["history"]["epoch"] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--augment", "flop"), "--augment: there is no 'flop'. Did you mean 'flip'? There are: flip, flip_both, crop"),
+        (("--batch-size", "10x"), "--batch-size is '10x' but must be a number, or stages as 10x32,5x256 (epochs x im"),
+        (("--batch-size", "0"), "batch_size is 0 but must be a whole number of 1 or more"),
+        (("--schedule", "cosin"), "schedule is 'cosin' but must be one of 'constant', 'cosine'"),
+        (("--early-stopping", "0"), "early_stopping is 0 but must be None, a whole number of 1 or more"),
+    ],
+)
+def test_a_mistake_is_one_message_and_nothing_is_written(run, shades, tmp_path, words, message):
+    status, out, err = run("train", shades, "--layers", "4C3-N", "-o", tmp_path / "net.safetensors", *words)
+    assert (status, out) == (2, "") and err.startswith(f"depthwise: {message}") and err.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["shades.npz"]

@@ -1,0 +1,29 @@
+"""A submission is what Kaggle reads, and whole."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from depthwise.data import write_submission
+from depthwise.errors import DataError, FileError
+
+
+@pytest.mark.parametrize("labels", [np.array([2, 0, 9]), ["cat", 'a "dog", big', "ümlaut"], np.array([], int)])
+def test_it_is_read_back(tmp_path, labels):
+    (tmp_path / "s.csv").write_text("old\n" * 100)
+    write_submission(tmp_path / "s.csv", labels)
+    with (tmp_path / "s.csv").open(encoding="utf-8", newline="") as stream:
+        head, *rows = csv.reader(stream)
+    assert head == ["ImageId", "Label"]
+    assert rows == [[str(i), str(label)] for i, label in enumerate(labels, 1)]
+    assert [path.name for path in tmp_path.iterdir()] == ["s.csv"]
+
+
+def test_refused(tmp_path):
+    with pytest.raises(DataError) as error:
+        write_submission(tmp_path / "s.csv", np.eye(3))
+    assert str(error.value) == "labels: of shape 3x3, but each image has one. Give what predict returns."
+    with pytest.raises(FileError, match="is a folder"):
+        write_submission(tmp_path, [1])
+    assert list(tmp_path.iterdir()) == []

@@ -14,6 +14,7 @@ from textwrap import fill
 
 import depthwise
 import depthwise.graph
+from depthwise.analysis.health import TrainingHealth
 from depthwise.layers import Layer, Residual
 from depthwise.rules import FAMILIES, PROFILES, RULES, Example, Findings, Rule, check_graph
 
@@ -98,7 +99,7 @@ def rules_page() -> str:
 
 def rule_page(rule: Rule) -> str:
     """One rule: what, why with its source, bad, good, mend."""
-    needs = [need for need in rule.needs if need != "analysis"]
+    needs = [need for need in rule.needs if need not in ("analysis", "health")]
     lines = [f"# {rule.code} {rule.name}", "", f"{rule.severity}, family {rule.family}", "", rule.title, ""]
     lines += [
         "## Why",
@@ -110,7 +111,14 @@ def rule_page(rule: Rule) -> str:
     ]
     if rule.note:
         lines += ["## Where it speaks of good networks", "", *fill(rule.note, 120).splitlines(), ""]
-    if needs or rule.profiles != PROFILES:
+    if "health" in rule.needs:
+        lines += [
+            "## When it applies",
+            "",
+            "After `fit`: in `net.findings_`, in what `fit` prints, and in `dw.check` of a fitted or saved estimator.",
+            "",
+        ]
+    elif needs or rule.profiles != PROFILES:
         told = [f"needs `{need}=`" for need in needs]
         told += [f"profiles {', '.join(rule.profiles)}"] if rule.profiles != PROFILES else []
         lines += ["## When it applies", "", f"{'; '.join(told)}.", ""]
@@ -122,7 +130,8 @@ def rule_page(rule: Rule) -> str:
 
 def _findings(rule: Rule, example: Example) -> Findings:
     graph = depthwise.graph.Graph.from_layers(example.layers)
-    facts = {"n_outputs": example.n_outputs, "loss": example.loss, "batch_size": example.batch_size}
+    facts = {"n_outputs": example.n_outputs, "loss": example.loss, "batch_size": example.batch_size,
+             "health": example.health}  # fmt: skip
     return check_graph(graph, example.input_shape, rules=(rule,), **facts)
 
 
@@ -140,6 +149,8 @@ def _layer_lines(layer: Layer) -> list[str]:
 
 
 def _example(example: Example) -> list[str]:
+    if example.health is not None:
+        return ["What was measured in training:", "", "```text", *_course(example.health), "```", ""]
     options = {"input_shape": example.input_shape, "n_outputs": example.n_outputs, "loss": example.loss,
                "batch_size": example.batch_size}  # fmt: skip
     told = [f"{name}={value!r}" for name, value in options.items() if value is not None]
@@ -147,6 +158,25 @@ def _example(example: Example) -> list[str]:
     call = ["dw.check(", "    [", *layers, "    ],", *(f"    {argument}," for argument in told), ")"]
     # As ruff writes it, which reads these pages too.
     return ["```python", *(line.replace("'", '"') for line in call), "```", ""]
+
+
+def _course(health: TrainingHealth) -> list[str]:
+    """A record of training in a few lines: the data, the epochs, the layers."""
+    data, none = health.data, health.non_finite
+    counts = "" if data.class_counts is None else f", classes of {min(data.class_counts)} to {max(data.class_counts)}"
+    lines = [
+        f"{data.n_train} images to train on, {data.n_valid} to validate on, {data.duplicates} in both{counts}",
+        f"pixels {data.lowest:g} to {data.highest:g}, {100 * data.constant_pixels:.0f} % of them constant",
+        f"{health.optimizer}, learning_rate={health.learning_rate:g}, {health.precision}",
+        f"batches of {health.batch_size}, batch norms in {' and '.join(health.batch_norms) or 'no layer'}",
+        *([] if none is None else [f"{none.value} in the {none.place} of {none.layer}, epoch {none.epoch}"]),
+        "",
+        "epoch  train loss  valid loss  valid acc  certain",
+    ]
+    for number, epoch in enumerate(health.epochs, start=1):
+        losses = f"{number:5}{epoch.train_loss:12.3f}{epoch.valid_loss:12.3f}"
+        lines.append(f"{losses}{epoch.valid_accuracy:11.3f}{epoch.certain:9.3f}")
+    return [*lines, "", *str(health).splitlines()]
 
 
 PAGES = {

@@ -6,7 +6,8 @@
     ├── LayerError       a layer record was given a wrong argument
     ├── NotationError    a notation string, TOML file or pattern cannot be read, or a list cannot be written in it
     ├── GraphError       layers are wired wrongly: an unknown input, a name twice, a missing shortcut
-    │   └── SizeError    a map vanishes, a kernel does not fit, two sizes clash
+    │   └── SizeError    two sizes clash: carries message, remedy and layer
+    │       └── DoesNotFit   a map vanishes, or a kernel does not fit
     ├── TargetError      what was handed over is not a network that depthwise can read
     ├── RuleError        a rule or profile is unknown, or a fix cannot be applied to what was handed over
     ├── DesignError      the designer was asked for what cannot be
@@ -14,6 +15,7 @@
     ├── DataError        images or labels cannot be read or do not fit
     │   └── UnsplitError  a part was asked of images that do not come in parts
     ├── TrainingError    the network cannot be trained as asked
+    │   └── LostProcessError  one of several processes that train together has ended
     ├── FileError        a saved network cannot be written or read
     └── StudyError       a study folder is another study's, or cannot be written or read
 
@@ -42,7 +44,36 @@ class GraphError(DepthwiseError):
 
 
 class SizeError(GraphError):
-    """A map would vanish, a kernel does not fit, or two sizes clash."""
+    """A map would vanish, a kernel does not fit, or two sizes clash.
+
+    Attributes
+    ----------
+    message
+        What is wrong, without the full stop.
+    remedy
+        What to do about it, without the last full stop; empty where nothing is known.
+    layer
+        Where; ``None`` where it is about the images.
+
+    Examples
+    --------
+    >>> print(SizeError("a 5x5 kernel does not fit into its 3x3 input", "Use larger images", "conv2d7"))
+    layer 'conv2d7': a 5x5 kernel does not fit into its 3x3 input. Use larger images.
+    """
+
+    def __init__(self, message: str, remedy: str = "", layer: str | None = None) -> None:
+        super().__init__(message, remedy, layer)  # all of them, so that a pickled one is the same
+        self.message = message
+        self.remedy = remedy
+        self.layer = layer
+
+    def __str__(self) -> str:
+        place = "" if self.layer is None else f"layer {self.layer!r}: "
+        return place + " ".join(f"{part}." for part in (self.message, self.remedy) if part)
+
+
+class DoesNotFit(SizeError):  # noqa: N818 -- it says what is wrong, as all of them do in a sentence
+    """A window is larger than what it slides over, or a map would have no pixel left."""
 
 
 class TargetError(DepthwiseError):
@@ -71,6 +102,10 @@ class UnsplitError(DataError):
 
 class TrainingError(DepthwiseError):
     """The network cannot be trained as asked."""
+
+
+class LostProcessError(TrainingError):
+    """One of several processes that train together has ended, or does not answer."""
 
 
 class FileError(DepthwiseError):

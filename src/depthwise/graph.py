@@ -10,12 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from depthwise.errors import GraphError, SizeError
+from depthwise.errors import DoesNotFit, GraphError, SizeError
 from depthwise.layers import Layer, layer_names, with_input
 from depthwise.layers.ops import (
     Activation,
     Dense,
-    DoesNotFit,
     Dropout,
     Flatten,
     GlobalPool,
@@ -172,8 +171,8 @@ class Graph:
         >>> from depthwise.layers import Conv2D, MaxPool2D
         >>> Graph.from_layers([MaxPool2D(), MaxPool2D(), Conv2D(8, name="last")]).at((1, 8, 8))
         Traceback (most recent call last):
-        depthwise.errors.SizeError: layer 'last': a 3x3 kernel does not fit into its 2x2 input. Remove a pooling layer \
-before it, add padding, or use images of 12 px or more.
+        depthwise.errors.DoesNotFit: layer 'last': a 3x3 kernel does not fit into its 2x2 input. Remove a pooling \
+layer before it, add padding, or use images of 12 px or more.
         """
         shape = self._checked(input_shape)
         try:
@@ -181,7 +180,9 @@ before it, add padding, or use images of 12 px or more.
         except DoesNotFit as problem:
             wanted = self._least_size(shape)
             larger = f", or use images of {wanted} px or more" if wanted else ""
-            raise SizeError(f"{problem} Remove a pooling layer before it, add padding{larger}.") from None
+            raise DoesNotFit(
+                problem.message, f"Remove a pooling layer before it, add padding{larger}", problem.layer
+            ) from None
 
     def _checked(self, input_shape: Iterable[int] | None) -> Shape | None:
         if input_shape is None:
@@ -190,9 +191,9 @@ before it, add padding, or use images of 12 px or more.
         op = self.nodes[0].op
         if self.input_shape not in (None, shape) and not (isinstance(op, Input) and op.any_size):
             declared, given = format_shape(self.input_shape or ()), format_shape(shape)
-            hint = "Leave the batch out." if shape[1:] == self.input_shape else "Give one of them, or make both equal."
+            hint = "Leave the batch out" if shape[1:] == self.input_shape else "Give one of them, or make both equal"
             raise SizeError(
-                f"layer {self.nodes[0].layer!r} declares images of {declared} but input_shape is {given}. {hint}"
+                f"layer {self.nodes[0].layer!r} declares images of {declared} but input_shape is {given}", hint
             )
         return shape
 
@@ -207,7 +208,8 @@ before it, add padding, or use images of 12 px or more.
             try:
                 op, shapes[node.name] = _bind(op, inputs)
             except SizeError as problem:
-                raise type(problem)(f"layer {node.layer!r}: {problem}{_shortcut_hint(node, inputs)}") from None
+                remedies = filter(None, (problem.remedy, _shortcut_hint(node, inputs)))
+                raise type(problem)(problem.message, ". ".join(remedies), node.layer) from None
             bound = node if op is node.op else replace(node, op=op)
             sized.append(SizedNode(bound, inputs, shapes[node.name]))
         return SizedGraph(tuple(sized), self.unused, self.observed, self)
@@ -301,11 +303,11 @@ def _shortcut_hint(node: Node, shapes: tuple[Shape, ...]) -> str:
         return ""
     (channels, *size), (_, *came) = shapes
     if not size and not came:
-        return f" Write the block with shortcut=Dense({channels}, activation=None)."
+        return f"Write the block with shortcut=Dense({channels}, activation=None)"
     strides = [-(-before // after) for before, after in zip(came, size, strict=False) if before and after]
     reached = [-(-before // stride) for before, stride in zip(came, strides, strict=False) if before]
     if reached != size or len(came) != len(size):
-        return f" Let the block keep its size, or give it a shortcut that ends in {format_shape(shapes[0])}."
+        return f"Let the block keep its size, or give it a shortcut that ends in {format_shape(shapes[0])}"
     stride = strides[0] if len(set(strides)) == 1 else tuple(strides)
     written = "" if stride == 1 else f", stride={stride}"
-    return f" Write the block with shortcut=Conv2D({channels}, 1{written}, activation=None)."
+    return f"Write the block with shortcut=Conv2D({channels}, 1{written}, activation=None)"

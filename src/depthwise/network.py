@@ -128,7 +128,8 @@ def check(
     Returns
     -------
     Findings
-        A tuple of findings, gravest first, that prints as a linter does.
+        A tuple of findings, gravest first, that prints as a linter does; those of its training too, where the target
+        was trained.
 
     Raises
     ------
@@ -167,6 +168,7 @@ def check(
         ignore=ignore,
         root="model" if module is not None else None,
         modules=frozenset(name for name, _ in module.named_modules()) if module is not None else frozenset(),
+        health=getattr(target, "health_", None),
     )
 
 

@@ -13,7 +13,7 @@ import pytest
 from deadly import Breaks, Deadly, FailsOnceAnEpoch, Interrupts
 
 from depthwise.errors import StudyError, TrainingError
-from depthwise.search import Job, Study
+from depthwise.search import ArchitectureSearch, Job, Study
 from depthwise.search.jobs import Lookout
 from depthwise.search.pool import Pool
 from depthwise.search.thinning import choose_field, spread
@@ -208,7 +208,7 @@ def test_fields_fit_into_the_time():
     pace = {one: one.macs / 1e7 for one in found}
     sizes = {}
     for minutes in (1e9, 60, 5, 1, 1e-3):
-        chosen, rungs = choose_field(pace, n_seeds=3, workers=2, minutes=minutes)
+        chosen, rungs = choose_field(pace, ArchitectureSearch((), n_jobs=2, minutes=minutes))
         sizes[minutes] = len(chosen)
         assert rungs[-1] == {27: 27, 9: 9, 3: 3}[len(chosen)]
     assert sizes[1e9] == 27 and sizes[1e-3] == 3

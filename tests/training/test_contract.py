@@ -10,7 +10,9 @@ from sklearn import config_context
 from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from torch.utils.data import Subset, TensorDataset
 
+from depthwise.data import ImageSet
 from depthwise.layers import Conv2D, Dense, Input, MaxPool2D, Output
 from depthwise.training import NeuralNetClassifier
 
@@ -125,3 +127,14 @@ def test_classes_are_sorted_and_come_back_as_they_were(two_classes, labels):
     labels = np.asarray(labels)
     net = classifier([Output()]).fit(X, labels[(y == "right").astype(int)])
     assert net.classes_.tolist() == sorted(labels.tolist()) and net.predict(X).dtype == labels.dtype
+
+
+def test_data_sets_and_image_sets_validate_and_are_evaluated(digits):
+    X, y = digits
+    reference = classifier(max_epochs=1, validation=(X[300:], y[300:])).fit(X[:300], y[:300])
+    images = ImageSet(X=X[300:], y=y[300:], source="digits")
+    pairs = TensorDataset(torch.from_numpy(X[300:].copy()), torch.from_numpy(y[300:].copy()))
+    for given in (images, pairs, Subset(pairs, range(100))):
+        net = classifier(max_epochs=1, validation=given).fit(X[:300], y[:300])
+        assert net.history_["valid_loss"] == reference.history_["valid_loss"]
+        assert net.evaluate(given) == reference.evaluate(X[300:], y[300:])

@@ -465,3 +465,12 @@ def test_a_loss_that_explodes_ends_training_with_the_remedy(two_classes):
 def test_parameters_that_cannot_be_used_are_refused(two_classes, params, message):
     with pytest.raises(TrainingError, match=message):
         classifier([Dense(4), Output()], **params).fit(*two_classes)
+
+
+def test_a_network_is_compiled_while_it_learns_and_plain_afterwards(two_classes, monkeypatch):
+    asked = []
+    monkeypatch.setattr(nn.Module, "compile", lambda module, **options: asked.append((type(module).__name__, options)))
+    net = classifier([Dense(4), Output()], max_epochs=1, compile=True).fit(*two_classes)
+    assert asked == [("Network", {"mode": "default"})]
+    assert net.module_._compiled_call_impl is None
+    pickle.loads(pickle.dumps(net)).predict(two_classes[0])

@@ -233,7 +233,7 @@ def test_validation_images_of_the_training_set_are_counted(digits):
 def test_overfitting_is_told(digits):
     X, y = digits
     wrong = np.random.default_rng(0).permutation(y[:100])
-    net = train(X[:100], wrong, max_epochs=20, validation=(X[100:], y[100:]), layers=[Dense(128), Output()],
+    net = train(X[:100], wrong, max_epochs=30, validation=(X[100:], y[100:]), layers=[Dense(128), Output()],
                 learning_rate=5e-3)  # fmt: skip
     assert found(net, "TRN016").remedies[0].title == "Stop at the best epoch: early_stopping=5"
 
@@ -326,6 +326,7 @@ def test_the_figures_are_those_of_a_plain_computation(digits):
     before = train(X, y, layers=[Conv2D(4), Output()], optimizer="sgd", max_epochs=1, learning_rate=1e-30,
                    validation=(X[:50], y[:50])).module_  # fmt: skip
     images, targets = torch.from_numpy(X.copy()), torch.from_numpy(y.copy())
+    before.zero_grad()
     F.cross_entropy(before.train()(images), targets).backward()
     for name, layer in zip(("conv2d1", "output2"), net.health_.layers, strict=True):
         weight = before.get_submodule(name).weight

@@ -41,5 +41,5 @@ def explain(
         for text in (rule.title, rule.why, rule.note, f"Source: {rule.source}"):
             if text:
                 print(fill(text, WIDTH, break_on_hyphens=False) + "\n")
-        for which in ("bad", "good"):
+        for which in ("bad", "good") if rule.bad.health is None else ():
             print(fill(example(rule, which), WIDTH, subsequent_indent="      ", break_on_hyphens=False))

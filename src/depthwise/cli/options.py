@@ -34,7 +34,7 @@ def read_shape(text: str | None) -> tuple[int, ...] | None:
         return None
     sides = text.lower().replace("×", "x").split("x")
     if not all(side.isascii() and side.isdecimal() and int(side) > 0 for side in sides):
-        raise SizeError(f"{text!r} is no shape. Write channels, height and width as 3x32x32.")
+        raise SizeError(f"{text!r} is no shape", "Write channels, height and width as 3x32x32")
     return tuple(map(int, sides))
 
 
@@ -44,7 +44,7 @@ def read_size(text: str | None) -> int | tuple[int, int] | None:
     if sides is None or len(sides) == 1:
         return sides[0] if sides else None
     if len(sides) > 2:
-        raise SizeError(f"{text!r} is no size. Write height and width as 28x32, or one number for both.")
+        raise SizeError(f"{text!r} is no size", "Write height and width as 28x32, or one number for both")
     return sides[0], sides[1]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,11 +17,17 @@ from depthwise.errors import NoDesignError, StudyError
 if TYPE_CHECKING:
     from depthwise.data import ImageSet
     from depthwise.designer import Design, DesignSet
-    from depthwise.training import NeuralNetClassifier
+    from depthwise.search import ArchitectureSearch
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as of shells: 128 + the signal's number."""
 BEST = "best.safetensors"
+Folder = Annotated[Path, typer.Option(help="Folder of the race; the same command goes on there.")]
+Output = Annotated[
+    Path | None, typer.Option("-o", "--output", help=f"Where the best network goes; else {BEST} in the study.")
+]
+LEAST_MINUTES = 0.001
+"""What is left where choosing has taken all of the time: nothing is begun, and the search says so."""
 
 
 def search(
@@ -29,19 +36,14 @@ def search(
     macs: Count = None,
     minutes: Annotated[float, typer.Option(min=0.01, help="Time that the race may take.")] = 20,
     workers: Annotated[int, typer.Option(min=1, help="Networks trained at a time, a process each.")] = 1,
-    study: Annotated[Path, typer.Option(help="Folder of the race; the same command goes on there.")] = Path(
-        "depthwise-study"
-    ),
+    study: Folder = Path("depthwise-study"),
     size: ImageSize = None,
     norm: Annotated[str, typer.Option(metavar="batch|GROUPS|none", help="Norm of the convolutions.")] = "batch",
     batch_size: Annotated[int, typer.Option(help="Images a step.")] = 128,
     learning_rate: Annotated[float, typer.Option(help="Step size.")] = 1e-3,
-    validation: Annotated[float, typer.Option(help="Share of the images that designs are compared by.")] = 0.2,
     seeds: Annotated[int, typer.Option(min=1, help="Networks trained of each finalist.")] = 3,
     seed: Seed = 0,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help=f"Where the best network goes; else {BEST} in the study.")
-    ] = None,
+    output: Output = None,
     as_json: AsJson = False,
 ) -> None:
     """Race the designs for these images and this budget; the best network, trained; exit status 1 if none fits."""
@@ -51,29 +53,26 @@ def search(
     from depthwise.training import NeuralNetClassifier
 
     start = time.monotonic()
-    bounds = {"params": read_count("--params", params), "macs": read_count("--macs", macs)}
+    bounds: dict[str, Any] = {"params": read_count("--params", params), "macs": read_count("--macs", macs)}
     if output is not None:
         check_writable(output)
-    images = load_images(data, size=read_size(size)).require_classes()
-    for problem in images.problems:
-        typer.echo(f"note: {problem}", err=True)
-    found = _design(images, bounds, norm)
-    net = NeuralNetClassifier([], batch_size=batch_size, learning_rate=learning_rate, verbose=0)
-    chosen, rungs = _field(study, found, images, net, seeds, workers, minutes, validation)
-    if not as_json:
-        print(f"{images}\n{len(found)} designs within the budget; {len(chosen)} race, spread over what they cost.")
     race = ArchitectureSearch(
-        chosen,
-        estimator=net,
-        rungs=rungs,
+        (),
+        estimator=NeuralNetClassifier([], batch_size=batch_size, learning_rate=learning_rate, verbose=0),
         n_seeds=seeds,
-        validation=validation,
         n_jobs=workers,
         study=study,
-        minutes=max(minutes - (time.monotonic() - start) / 60, 0.001),
+        minutes=minutes,
         random_state=seed,
         verbose=0 if as_json else 1,
     )
+    images = load_images(data, size=read_size(size)).require_classes()
+    typer.echo("".join(f"note: {problem}\n" for problem in images.problems), err=True, nl=False)
+    found = _design(images, bounds, norm)
+    race.designs, race.rungs = _choose(race, found, images)
+    race.minutes = max(minutes - (time.monotonic() - start) / 60, LEAST_MINUTES)
+    if not as_json:
+        print(f"{images}\n{len(found)} designs fit the budget; {len(race.designs)} race, spread over what they cost.")
     try:
         race.fit(images.X, images.y)
     except KeyboardInterrupt:
@@ -83,7 +82,7 @@ def search(
     _tell(race, saved, as_json)
 
 
-def _design(images: ImageSet, bounds: dict[str, float | None], norm: str) -> DesignSet:
+def _design(images: ImageSet, bounds: dict[str, Any], norm: str) -> DesignSet:
     """All designs for these images."""
     from depthwise.designer import Budget, design
 
@@ -95,38 +94,26 @@ def _design(images: ImageSet, bounds: dict[str, float | None], norm: str) -> Des
         raise typer.Exit(1) from None
 
 
-def _field(
-    study: Path,
-    found: DesignSet,
-    images: ImageSet,
-    net: NeuralNetClassifier,
-    seeds: int,
-    workers: int,
-    minutes: float,
-    validation: float,
-) -> tuple[list[Design], tuple[int, ...]]:
-    """What races: that of the study if there is one, else what fits into the time."""
+def _choose(race: ArchitectureSearch, found: DesignSet, images: ImageSet) -> tuple[Sequence[Design], Sequence[int]]:
+    """What races, and its rungs: that of the study if there is one, else what fits into the time."""
     from depthwise.search import Study
-    from depthwise.search.estimator import count_threads
-    from depthwise.search.thinning import FIELDS, choose_field, spread, time_epochs
+    from depthwise.search.thinning import choose_field, time_epochs
 
-    if Study.exists(study):
-        about = Study(study).about
-        by_name = {f"{design.skeleton} from {design.width}": design for design in found}
-        unknown = [entry["name"] for entry in about["designs"] if entry["name"] not in by_name]
-        if unknown:
-            raise StudyError(
-                f"{study}: was begun with other options: {unknown[0]!r} is no design within this budget. "
-                "Give the options it was begun with, or another folder."
-            )
-        return [by_name[entry["name"]] for entry in about["designs"]], tuple(about["race"]["rungs"])
-    thinned = spread(found, max(FIELDS))
-    threads = count_threads(None, workers)
-    seconds = time_epochs(thinned, net, images.X, images.require_labels(), validation, threads)
-    return choose_field(dict(zip(thinned, seconds, strict=True)), seeds, workers, minutes)
+    study = Path(race.study or ".")
+    if not Study.exists(study):
+        return choose_field(time_epochs(race, found, images.X, images.require_labels()), race)
+    about = Study(study).about
+    by_name = {f"{design.skeleton} from {design.width}": design for design in found}
+    unknown = [entry["name"] for entry in about["designs"] if entry["name"] not in by_name]
+    if unknown:
+        raise StudyError(
+            f"{study}: was begun with other options: {unknown[0]!r} is no design within this budget. "
+            "Give the options it was begun with, or another folder."
+        )
+    return [by_name[entry["name"]] for entry in about["designs"]], about["race"]["rungs"]
 
 
-def _tell(race: Any, saved: Path, as_json: bool) -> None:
+def _tell(race: ArchitectureSearch, saved: Path, as_json: bool) -> None:
     best = race.best_index_
     name, score = race.cv_results_["name"][best], race.best_score_
     if as_json:

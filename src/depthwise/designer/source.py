@@ -23,7 +23,7 @@ LINE = 100
 
 HEAD = '''"""{title}.
 
-For images of {shape}, channels first; made with depthwise, needs PyTorch alone.
+For {images}; made with depthwise, needs PyTorch alone.
 {more}"""
 
 import torch
@@ -46,6 +46,8 @@ STANDARDIZES = """        self.{name} = nn.Module()
 FORWARD = """
     def forward(self, images: torch.Tensor) -> torch.Tensor:
 """
+
+INDENT = " " * 8
 
 
 def write_source(
@@ -81,15 +83,18 @@ def write_source(
     """
     for node in graph.nodes:
         _refuse_unwritable(node.name, node.node.layer)
-    first = graph.nodes[0].name
+    shape = graph.input_shape
+    rows = f"images of {format_shape(shape)}, channels first" if shape[1:] else f"rows of {shape[0]} values"
     listed = "" if classes is None else f"CLASSES = {pformat(tuple(classes), width=LINE - 10, compact=True)}\n\n"
-    width = format_shape(graph.output_shape).replace("x", ", ")
-    head = HEAD.format(
-        title=title, shape=format_shape(graph.input_shape), more=more, classes=listed, outputs=outputs, width=width
-    )
-    buffers = STANDARDIZES.format(name=first, channels=graph.input_shape[0]) if standardizes else ""
-    submodules, statements = _submodules(graph), _statements(graph, standardizes)
-    return head + buffers + "".join(_indented(submodules)) + FORWARD + "".join(_indented(statements))
+    width = ", ".join(map(str, graph.output_shape))
+    head = HEAD.format(title=title, images=rows, more=more, classes=listed, outputs=outputs, width=width)
+    submodules, statements = _indented(_submodules(graph)), _indented(_statements(graph, standardizes))
+    if not standardizes:
+        return "".join([head, *submodules, FORWARD, *statements])
+    name, view = graph.nodes[0].name, f".view({', '.join(['-1', *['1'] * len(shape[1:])])})"
+    buffers = STANDARDIZES.format(name=name, channels=shape[0])
+    statistics = f"{INDENT}mean, std = self.{name}.mean{view}, self.{name}.std{view}\n"
+    return "".join([head, buffers, *submodules, FORWARD, statistics, *statements])
 
 
 def _submodules(graph: SizedGraph) -> Iterator[str]:
@@ -109,47 +114,39 @@ def _submodules(graph: SizedGraph) -> Iterator[str]:
 
 def _statements(graph: SizedGraph, standardizes: bool) -> Iterator[str]:
     """The lines of ``forward``: operations of one layer that follow each other stand in one."""
-    first, *nodes = graph.nodes
-    values = {first.name: "images"}
-    if standardizes:
-        yield from _standardization(first.name, len(graph.input_shape) - 1)
-        values[first.name] = "x"
+    nodes = graph.nodes
     readers = Counter(name for node in nodes for name in node.node.inputs)
-    if standardizes and (readers[first.name] > 1 or first.name not in nodes[0].node.inputs):
-        yield "x0 = x"
-        values[first.name] = "x0"
-    kept = 0
-    for node, after in zip(nodes, [*nodes[1:], None], strict=True):
-        call = make_call(node, [values[name] for name in node.node.inputs])
+    values: dict[str, str] = {}
+    for place, (node, after) in enumerate(zip(nodes, [*nodes[1:], None], strict=True)):
+        if node is nodes[0]:
+            call = "(images.to(mean.dtype) - mean) / std" if standardizes else "images"
+        else:
+            call = make_call(node, [values[name] for name in node.node.inputs])
+        values[node.name] = call
         if after is None:
             yield f"return {call}"
+        elif call == "images":
+            continue
         elif readers[node.name] > 1 or node.name not in after.node.inputs:
-            kept += 1
-            values[node.name] = f"x{kept}"
-            yield f"x{kept} = {call}"
-        else:
-            values[node.name] = call
-            whole = make_call(after, [values[name] for name in after.node.inputs])
-            if after.node.layer != node.node.layer or len(f"        return {whole}") > LINE:
-                values[node.name] = "x"
-                yield f"x = {call}"
+            values[node.name] = f"x{place}"
+            yield f"x{place} = {call}"
+        elif after.node.layer != node.node.layer or _is_long(make_call(after, [values[n] for n in after.node.inputs])):
+            values[node.name] = "x"
+            yield f"x = {call}"
 
 
-def _standardization(name: str, axes: int) -> Iterator[str]:
-    broadcast = f".view({', '.join(['-1', *['1'] * axes])})"
-    yield f"mean, std = self.{name}.mean{broadcast}, self.{name}.std{broadcast}"
-    yield "x = (images.to(mean.dtype) - mean) / std"
+def _is_long(call: str) -> bool:
+    return len(f"{INDENT}return {call}") > LINE
 
 
 def _indented(lines: Iterator[str]) -> Iterator[str]:
     """Lines of a method; the arguments of a call that is too long on a line of their own."""
-    indent = " " * 8
     for line in lines:
         head, bracket, arguments = line.partition("(")
-        if len(indent + line) > LINE and " = nn." in head:
-            yield f"{indent}{head}{bracket}\n{indent}    {arguments[:-1]}\n{indent})\n"
+        if len(INDENT + line) > LINE and " = nn." in head:
+            yield f"{INDENT}{head}{bracket}\n{INDENT}    {arguments[:-1]}\n{INDENT})\n"
         else:
-            yield f"{indent}{line}\n"
+            yield f"{INDENT}{line}\n"
 
 
 def _refuse_unwritable(path: str, layer: str) -> None:

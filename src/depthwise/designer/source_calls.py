@@ -73,7 +73,7 @@ def make_call(node: SizedNode, inputs: Sequence[str]) -> str:
     op, x, own = node.op, inputs[0], f"self.{node.name}"
     match op:
         case ConvTranspose():
-            crops = tuple((min(side) - lo, min(side) - hi) for side in op.sides for lo, hi in [side])
+            crops = tuple((min(lo, hi) - lo, min(lo, hi) - hi) for lo, hi in op.sides)
             return f"{own}({x})" if _even(op.sides) else f"F.pad({own}({x}), {_flat(crops)})"
         case Conv():
             return f"{own}({x if _even(op.sides) else _padded(x, op.sides)})"
@@ -109,16 +109,15 @@ def make_call(node: SizedNode, inputs: Sequence[str]) -> str:
 def _pooled(op: Pool, node: SizedNode, x: str) -> str:
     """A pool; one of uneven padding pads first, with what never wins, or what the mean leaves out."""
     largest, even = op.function == "max", _even(op.sides)
-    options = {"stride": _pair(op.stride), "padding": _pair(even or 0)}
-    if op.stride == op.kernel_size:
-        del options["stride"]
+    head = [_pair(op.kernel_size), *[_pair(op.stride)] * (op.stride != op.kernel_size)]
+    options = {"padding": _pair(even or 0)}
     if largest:
         options["dilation"] = _pair(op.dilation)
     if even:
         options["ceil_mode"] = str(op.ceil_mode)
-    if not largest:
+    if even and any(even) and not largest:
         options["count_include_pad"] = str(op.count_include_pad)
-    arguments = ", ".join([_pair(op.kernel_size), *_told(options)])
+    arguments = ", ".join([*head, *_told(options)])
     kind = f"F.{op.function}_pool2d"
     if even:
         return f"{kind}({x}, {arguments})"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from depthwise.analysis.health import TrainingHealth
 from depthwise.displays.asking import read_module, read_pictures
 from depthwise.displays.display import Display
 from depthwise.displays.judging import judge
@@ -35,13 +36,16 @@ class HealthDisplay(Display):
     statistics
         What :func:`depthwise.inspection.measure_statistics` returns.
     findings
-        What the rules say of activations, norms and the head.
+        What the rules say of activations, norms, the head and training.
+    health
+        What was measured in training, if it was: then the steps of the weights are drawn, too.
 
     Attributes
     ----------
-    dead_, scale_, gradient_ : array
-        As drawn, a value a layer, after :meth:`plot`: percent of the units, mean absolute output, and root mean square
-        of the gradient; ``nan`` where it does not apply.
+    dead_, scale_, gradient_, update_ : array
+        As drawn, a value a layer, after :meth:`plot`: percent of the units, mean absolute output, root mean square of
+        the gradient, and length of a step of the weights by that of the weights, in the last epoch; ``nan`` where it
+        does not apply.
 
     Examples
     --------
@@ -53,9 +57,12 @@ class HealthDisplay(Display):
     [nan, 50.0]
     """
 
-    def __init__(self, statistics: Statistics, findings: Findings | None = None) -> None:
+    def __init__(
+        self, statistics: Statistics, findings: Findings | None = None, health: TrainingHealth | None = None
+    ) -> None:
         self.statistics = statistics
         self.findings = findings or Findings(())
+        self.health = health
 
     @classmethod
     def from_estimator(cls, net: Any, X: Any, y: Any = None) -> Self:
@@ -77,7 +84,8 @@ class HealthDisplay(Display):
             if isinstance(net, BaseEstimator):
                 loss = net._loss().mean
                 targets = net._read_targets(y, reset=False)
-        return cls(measure_statistics(module, images, targets, loss), judge(net, CODES, images.shape[1:]))
+        found = measure_statistics(module, images, targets, loss)
+        return cls(found, judge(net, CODES, images.shape[1:]), getattr(net, "health_", None))
 
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw a panel for each, into ``ax`` if it is given, and return the display."""
@@ -86,12 +94,14 @@ class HealthDisplay(Display):
         self.dead_ = np.array([nothing if each.dead_share is None else 100 * each.dead_share for each in layers])
         self.scale_ = np.array([float(each.scale.mean()) for each in layers])
         self.gradient_ = np.array([nothing if each.gradient is None else each.gradient for each in layers])
-        measured = not np.isnan(self.gradient_).all()
-        self.figure_, self.axes_ = make_panels(ax, [each.layer for each in layers], 2 + measured)
+        steps = {each.layer: each.update[-1] for each in self.health.layers if each.update} if self.health else {}
+        self.update_ = np.array([steps.get(each.layer) for each in layers], dtype=float)
+        sizes = {"mean |output|": self.scale_, "gradient (rms)": self.gradient_, "step / weights": self.update_}
+        sizes = {title: values for title, values in sizes.items() if not np.isnan(values).all()}
+        self.figure_, self.axes_ = make_panels(ax, [each.layer for each in layers], 1 + len(sizes))
         self._draw_dead(self.axes_[0])
-        _draw_sizes(self.axes_[1], self.scale_, "mean |output|")
-        if measured:
-            _draw_sizes(self.axes_[2], self.gradient_, "gradient (rms)")
+        for panel, (title, values) in zip(self.axes_[1:], sizes.items(), strict=True):
+            _draw_sizes(panel, values, title)
         self.axes_[0].set_title(f"on {self.statistics.n_images:,} images", fontsize=10, loc="left")
         self._write_findings(ax)
         return self

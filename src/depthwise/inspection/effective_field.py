@@ -106,7 +106,7 @@ def measure_effective_field(
     """
     shape = tuple(input_shape)
     if len(shape) < 2:
-        raise SizeError(f"input_shape is {shape!r}: rows of values have no fields. Give (channels, height, width).")
+        raise SizeError(f"input_shape is {shape!r}: rows of values have no fields", "Give (channels, height, width)")
     parameter = next((value for value in module.parameters() if value.is_floating_point()), torch.zeros(()))
     generator = torch.Generator().manual_seed(seed)
     total = torch.zeros(shape[1:], dtype=torch.float64)

@@ -121,7 +121,8 @@ def verify_module(module: nn.Module, input_shape: Iterable[int]) -> Verification
     shape = tuple(input_shape)
     if len(shape) < 2:
         raise SizeError(
-            f"input_shape is {shape!r}: rows of values have no fields to verify. Give (channels, height, width)."
+            f"input_shape is {shape!r}: rows of values have no fields to verify",
+            "Give (channels, height, width)",
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

@@ -32,8 +32,8 @@ class Recorded(Op):
         if self.reads and self.reads != inputs:
             seen, gets = (" and ".join(map(format_shape, shapes)) for shapes in (self.reads, inputs))
             raise SizeError(
-                f"{self.function} was recorded with {seen} and gets {gets}. Its shape holds at one size of images: "
-                "trace the module at the one you want."
+                f"{self.function} was recorded with {seen} and gets {gets}",
+                "Its shape holds at one size of images: trace the module at the one you want",
             )
         return replace(self, reads=inputs)
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Literal, Self
 
-from depthwise.errors import SizeError
+from depthwise.errors import DoesNotFit, SizeError
 from depthwise.layers.shapes import (
-    DoesNotFit,
     Shape,
     Sides,
     Size,
@@ -26,7 +25,7 @@ from depthwise.layers.shapes import (
 )
 
 __all__ = [
-    "Activation", "Conv", "ConvTranspose", "Dense", "DoesNotFit", "Dropout", "Flatten", "GlobalPool", "Input",
+    "Activation", "Conv", "ConvTranspose", "Dense", "Dropout", "Flatten", "GlobalPool", "Input",
     "Lowered", "Merge", "Norm", "Op", "Pad", "Pool", "Shape", "Sides", "Size", "Upsample", "Window", "format_shape",
     "same_padding",
 ]  # fmt: skip
@@ -70,7 +69,8 @@ class Input(Op):
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         if self.shape is None:
             raise SizeError(
-                "the shape of the images is not known. Give input_shape=(channels, height, width), or --input CxHxW."
+                "the shape of the images is not known",
+                "Give input_shape=(channels, height, width), or --input CxHxW",
             )
         return self.shape
 
@@ -107,7 +107,7 @@ class Window(Op):
         if min(out) < 1:
             kernel = format_shape(self.kernel_size) + also(self.kernel_size, self.span, "dilation")
             room = format_shape(size) + " input" + also(size, padded, "padding")
-            raise DoesNotFit(f"a {kernel} {name} does not fit into its {room}.")
+            raise DoesNotFit(f"a {kernel} {name} does not fit into its {room}")
         return out
 
     @staticmethod
@@ -133,15 +133,15 @@ class Conv(Window):
         channels = known(inputs[0][0])
         if self.in_channels is not None and self.in_channels != channels:
             raise SizeError(
-                f"a convolution made for {self.in_channels} channels gets {channels}. "
-                f"Give it in_channels={channels}, or an input of {self.in_channels} channels."
+                f"a convolution made for {self.in_channels} channels gets {channels}",
+                f"Give it in_channels={channels}, or an input of {self.in_channels} channels",
             )
         if self.multiplier is not None:
             return replace(bound, in_channels=channels, groups=channels, out_channels=channels * self.multiplier)
         if self.groups is not None and channels % self.groups:
             raise SizeError(
-                f"its {channels} input channels cannot be split into groups={self.groups}. "
-                f"Choose groups that divide {channels}, or change the channels of the layer before."
+                f"its {channels} input channels cannot be split into groups={self.groups}",
+                f"Choose groups that divide {channels}, or change the channels of the layer before",
             )
         return bound if self.in_channels == channels else replace(bound, in_channels=channels)
 
@@ -184,7 +184,7 @@ class ConvTranspose(Conv):
         terms = zip(size, self.stride, self.sides, self.span, self.output_padding, strict=True)
         out = tuple((n - 1) * s - lo - hi + k + extra for n, s, (lo, hi), k, extra in terms)
         if min(out) < 1:
-            raise DoesNotFit(f"its {format_shape(size)} input becomes {format_shape(out)}: less than one pixel.")
+            raise DoesNotFit(f"its {format_shape(size)} input becomes {format_shape(out)}: less than one pixel")
         return (self.out_channels, *out)
 
 
@@ -212,7 +212,7 @@ class Pad(Op):
         size = map_size(inputs[0], len(self.padding))
         out = tuple(n + lo + hi for n, (lo, hi) in zip(size, self.padding, strict=True))
         if min(out) < 1:
-            raise DoesNotFit(f"its {format_shape(size)} input is cropped to {format_shape(out)}: less than one pixel.")
+            raise DoesNotFit(f"its {format_shape(size)} input is cropped to {format_shape(out)}: less than one pixel")
         return (inputs[0][0], *out)
 
 
@@ -270,8 +270,8 @@ class Norm(Op):
         channels = known(inputs[0][0])
         if self.groups is not None and channels % self.groups:
             raise SizeError(
-                f"its {channels} channels cannot be split into {self.groups} groups. "
-                f"Choose a number of groups that divides {channels}."
+                f"its {channels} channels cannot be split into {self.groups} groups",
+                f"Choose a number of groups that divides {channels}",
             )
         return self if self.num_features == channels else replace(self, num_features=channels)
 
@@ -306,8 +306,8 @@ class Dense(Op):
         features = known(inputs[0][0])
         if self.in_features is not None and self.in_features * self.groups != features:
             raise SizeError(
-                f"a dense layer made for {self.in_features} inputs gets {features // self.groups}. "
-                f"Use images of the size it was made for, or a dense layer of {features // self.groups} inputs."
+                f"a dense layer made for {self.in_features} inputs gets {features // self.groups}",
+                f"Use images of the size it was made for, or a dense layer of {features // self.groups} inputs",
             )
         wide = features // self.groups
         return self if self.in_features == wide else replace(self, in_features=wide)

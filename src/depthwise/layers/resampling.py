@@ -8,9 +8,9 @@ from math import floor, prod
 from struct import pack, unpack
 from typing import Literal, Self
 
-from depthwise.errors import SizeError
+from depthwise.errors import DoesNotFit, SizeError
 from depthwise.layers.ops import Op, Window
-from depthwise.layers.shapes import DoesNotFit, Shape, Size, format_shape, known, map_size
+from depthwise.layers.shapes import Shape, Size, format_shape, known, map_size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,7 @@ class Resize(Op):
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         if min(self.output_size) < 1:
-            raise DoesNotFit(f"its {format_shape(self.input_size)} input is resized to less than one pixel.")
+            raise DoesNotFit(f"its {format_shape(self.input_size)} input is resized to less than one pixel")
         return (inputs[0][0], *self.output_size)
 
     def ratio(self, axis: int) -> Fraction:
@@ -118,7 +118,7 @@ class Sample(Window):
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         size = map_size(inputs[0], len(self.kernel_size))
         if any(n + lo + hi < 1 for n, (lo, hi) in zip(size, self.sides, strict=True)):
-            raise DoesNotFit(f"a slice of its {format_shape(size)} input is empty.")
+            raise DoesNotFit(f"a slice of its {format_shape(size)} input is empty")
         return (inputs[0][0], *self._slide(size, "slice"))
 
 
@@ -144,8 +144,8 @@ class PixelShuffle(Op):
         channels, block = known(inputs[0][0]), prod(self.factor)
         if channels % block:
             raise SizeError(
-                f"its {channels} channels cannot be laid out as {format_shape(self.factor)} blocks. "
-                f"Give it a multiple of {block} channels."
+                f"its {channels} channels cannot be laid out as {format_shape(self.factor)} blocks",
+                f"Give it a multiple of {block} channels",
             )
         return (channels // block, *(n * r for n, r in zip(size, self.factor, strict=True)))
 
@@ -160,8 +160,8 @@ class PixelUnshuffle(Op):
         size = map_size(inputs[0], len(self.factor))
         if any(n % r for n, r in zip(size, self.factor, strict=True)):
             raise SizeError(
-                f"its {format_shape(size)} input cannot be cut into {format_shape(self.factor)} blocks. "
-                f"Use images whose sides give multiples of {format_shape(self.factor)} here."
+                f"its {format_shape(size)} input cannot be cut into {format_shape(self.factor)} blocks",
+                f"Use images whose sides give multiples of {format_shape(self.factor)} here",
             )
         channels = known(inputs[0][0]) * prod(self.factor)
         return (channels, *(n // r for n, r in zip(size, self.factor, strict=True)))

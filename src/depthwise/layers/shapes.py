@@ -18,10 +18,6 @@ Sides = tuple[tuple[int, int], ...]
 """Padding per axis: (before, after)."""
 
 
-class DoesNotFit(SizeError):  # noqa: N818 -- it says what is wrong, as all of them do in a sentence
-    """A window is larger than its padded map: larger images would help."""
-
-
 def checked_shape(given: object) -> tuple[int, ...]:
     """Shape of an image as somebody gave it, of any kind of whole numbers.
 
@@ -34,8 +30,7 @@ def checked_shape(given: object) -> tuple[int, ...]:
         shape = ()
     if not shape or min(shape) < 1:
         raise SizeError(
-            f"input_shape is {given!r} but must be whole numbers of 1 or more: "
-            "(channels, height, width) or (features,)."
+            f"input_shape is {given!r} but must be whole numbers of 1 or more: (channels, height, width) or (features,)"
         )
     return shape
 
@@ -66,7 +61,7 @@ def same_padding(size: Size, span: Size, stride: Size) -> Sides:
 def known(side: int | None) -> int:
     """A side that must not be left to the data."""
     if side is None:
-        raise SizeError("it follows an output layer of unknown width. Let Output() be the last layer.")
+        raise SizeError("it follows an output layer of unknown width", "Let Output() be the last layer")
     return side
 
 
@@ -74,10 +69,10 @@ def map_size(shape: Shape, rank: int) -> Size:
     """Size of a map that must have ``rank`` axes."""
     if len(shape) != rank + 1 or rank == 0:
         axes = {1: "a length", 2: "height and width", 3: "depth, height and width"}.get(rank, "height and width")
-        hint = "Put it before the first flatten, dense or global pooling layer."
+        hint = "Put it before the first flatten, dense or global pooling layer"
         if rank and len(shape) == rank + 2:
-            hint = f"If its first number counts images, leave the batch out: {format_shape(shape[1:])}."
-        raise SizeError(f"needs a map with {axes} but gets {format_shape(shape)}. {hint}")
+            hint = f"If its first number counts images, leave the batch out: {format_shape(shape[1:])}"
+        raise SizeError(f"needs a map with {axes} but gets {format_shape(shape)}", hint)
     return tuple(map(known, shape[1:]))
 
 
@@ -89,4 +84,4 @@ def also(plain: Size, full: Size, cause: str) -> str:
 def clash(shapes: tuple[Shape, ...], verb: str, what: str) -> Never:
     """Refuse to join maps."""
     listed = " and ".join(map(format_shape, shapes))
-    raise SizeError(f"maps of {listed} cannot be {verb}: their {what} differ. Make them equal.")
+    raise SizeError(f"maps of {listed} cannot be {verb}: their {what} differ", "Make them equal")

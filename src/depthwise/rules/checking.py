@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import replace
 from difflib import get_close_matches
 
 from depthwise.analysis import analyze_graph
 from depthwise.analysis.health import TrainingHealth
-from depthwise.errors import RuleError, SizeError
+from depthwise.errors import DoesNotFit, RuleError, SizeError
 from depthwise.graph import Graph
 from depthwise.layers.ops import Shape
 from depthwise.rules.facts import Facts
@@ -112,19 +111,17 @@ def check_misfit(problem: SizeError) -> Findings:
 
     Examples
     --------
-    >>> print(check_misfit(SizeError("layer 'conv2': a 5x5 kernel does not fit into its 3x3 input. Use more pixels.")))
+    >>> print(check_misfit(DoesNotFit("a 5x5 kernel does not fit into its 3x3 input", "Use more pixels", "conv2")))
     conv2: SHP001 kernel-exceeds-input error: a 5x5 kernel does not fit into its 3x3
         input. Use more pixels.
     1 finding: 1 error.
     """
-    told = re.match(r"(?:layer '(?P<layer>[^']+)': )?(?P<message>.*?)\. (?P<remedy>.*)\.", str(problem), re.DOTALL)
-    layer, message, remedy = told.group("layer", "message", "remedy") if told else (None, str(problem), None)
-    code = "SHP001" if "does not fit" in message else "SHP002"
+    code = "SHP001" if isinstance(problem, DoesNotFit) else "SHP002"
     rule = next(rule for rule in RULES if rule.code == code)
     reasons = tuple((other.code, NEEDS["analysis"]) for other in RULES if "analysis" in other.needs)
-    return Findings(
-        (rule.finding([layer] if layer else [], message, remedies=[Remedy(remedy)] if remedy else []),), reasons
-    )
+    remedies = [Remedy(problem.remedy)] if problem.remedy else []
+    place = [] if problem.layer is None else [problem.layer]
+    return Findings((rule.finding(place, problem.message, remedies=remedies),), reasons)
 
 
 def choose_rules(rules: tuple[Rule, ...], select: Iterable[str], ignore: Iterable[str]) -> tuple[Rule, ...]:
@@ -178,6 +175,5 @@ def _gather(
         declared = graph.input_shape
         if shape is None or declared not in (None, shape) or any((side or 0) < 1 for side in shape):
             raise
-        # Which window it was is said by the error that `at` raised its own from.
-        misfit = problem.__context__ if isinstance(problem.__context__, SizeError) else problem
+        misfit = problem
     return Facts(graph, shape or (), analysis, misfit, n_outputs, loss, batch_size, profile, root, modules)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from depthwise.errors import SizeError
+from depthwise.errors import DoesNotFit, SizeError
 from depthwise.graph import Change, Edit, Graph, Node, Remove
 from depthwise.layers import Conv2D, GlobalAvgPool2D, MaxPool2D, Output
-from depthwise.layers.ops import DoesNotFit, Pool, Window
+from depthwise.layers.ops import Pool, Window
 from depthwise.rules.facts import Facts
 from depthwise.rules.finding import Finding, Fix, Remedy
-from depthwise.rules.misfits import first_misfit, misfit_text
+from depthwise.rules.misfits import first_misfit
 from depthwise.rules.rule import Example, rule
 
 MOST_STEPS = 64
@@ -39,11 +39,10 @@ def kernel_exceeds_input(facts: Facts) -> Iterator[Finding]:
     if not isinstance(facts.misfit, DoesNotFit):
         return
     node = first_misfit(facts)
-    message = misfit_text(facts)
     remedies = [_pad(facts), _remove_pool(facts, node)]
     told = [Remedy("Remove a pooling layer before it, add padding, or use larger images")]
     yield kernel_exceeds_input.finding(
-        [node.layer], message, remedies=[*remedies, *(told if not any(remedies) else [])]
+        [node.layer], facts.misfit.message, remedies=[*remedies, *(told if not any(remedies) else [])]
     )
 
 

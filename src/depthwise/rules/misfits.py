@@ -18,8 +18,3 @@ def first_misfit(facts: Facts) -> Node:
         except SizeError:
             return node
     raise AssertionError("a network without a misfit has no first one")
-
-
-def misfit_text(facts: Facts) -> str:
-    """What the misfit is, without its place and full stop."""
-    return str(facts.misfit).removeprefix(f"layer {first_misfit(facts).layer!r}: ").rstrip(".")

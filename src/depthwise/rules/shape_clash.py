@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from depthwise.errors import DoesNotFit
 from depthwise.layers import Add, Conv2D, GlobalAvgPool2D, MaxPool2D, Output
-from depthwise.layers.ops import DoesNotFit
 from depthwise.rules.facts import Facts
-from depthwise.rules.finding import Finding
-from depthwise.rules.misfits import first_misfit, misfit_text
+from depthwise.rules.finding import Finding, Remedy
+from depthwise.rules.misfits import first_misfit
 from depthwise.rules.rule import Example, rule
 
 
@@ -49,4 +49,5 @@ def shape_clash(facts: Facts) -> Iterator[Finding]:
     """The first node whose inputs do not go together."""
     if facts.misfit is None or isinstance(facts.misfit, DoesNotFit):
         return
-    yield shape_clash.finding([first_misfit(facts).layer], misfit_text(facts))
+    told = [Remedy(facts.misfit.remedy)] if facts.misfit.remedy else []
+    yield shape_clash.finding([first_misfit(facts).layer], facts.misfit.message, remedies=told)

@@ -25,6 +25,7 @@ from depthwise.errors import FileError, StudyError, TrainingError
 from depthwise.search.candidates import Candidate, read_candidates
 from depthwise.search.halving import Plan
 from depthwise.search.holding_out import count_outputs, hold_out
+from depthwise.search.jobs import count_threads
 from depthwise.search.parameters import OF_THE_JOB, check_parameters, describe_parameters
 from depthwise.search.pool import Pool
 from depthwise.search.progress import RaceProgress
@@ -37,11 +38,9 @@ from depthwise.training.inputs import input_shape_of
 from depthwise.training.neural_net import NeuralNet
 from depthwise.training.preparing import read_pairs
 
-MINUTE = 60
-
 
 def _has(method: str) -> Any:
-    return available_if(lambda search: hasattr(search._template, method))
+    return available_if(lambda search: hasattr(search.template, method))
 
 
 class ArchitectureSearch(MetaEstimatorMixin, BaseEstimator):
@@ -163,7 +162,7 @@ class ArchitectureSearch(MetaEstimatorMixin, BaseEstimator):
         X, y = read_pairs(X, y)
         with self._folder() as folder:
             seed = self._seed(folder)
-            template = clone(self._template)
+            template = clone(self.template)
             arrays = hold_out(self, X, y, self.validation, seed, classifies=template._classifies)
             shape, n_outputs = (
                 input_shape_of(arrays[0], None),
@@ -184,7 +183,7 @@ class ArchitectureSearch(MetaEstimatorMixin, BaseEstimator):
             progress.note(f"begun with other versions, {study.about['versions']}: scores may differ in their last bits")
         deadline = float("inf")
         if self.minutes is not None:
-            deadline = start + MINUTE * self.minutes - _spent(study) / workers
+            deadline = start + 60 * self.minutes - _spent(study) / workers
         race = Race(
             study=study,
             candidates=candidates,
@@ -220,7 +219,7 @@ class ArchitectureSearch(MetaEstimatorMixin, BaseEstimator):
         seed = max(best.seeds, key=lambda seed: best.judged[best.rung, seed].score)
         net = load(study.network(Job(best.place, seed, best.rung)))
         # What a file cannot hold: functions, callbacks, the device.
-        own = self._template.get_params(deep=False)
+        own = self.template.get_params(deep=False)
         self.best_estimator_ = net.set_params(**{name: own[name] for name in own if name not in OF_THE_JOB})
         self.best_layers_ = list(best.candidate.layers)
         self.best_index_, self.best_score_ = best.place, best.score
@@ -272,7 +271,8 @@ class ArchitectureSearch(MetaEstimatorMixin, BaseEstimator):
         return params
 
     @property
-    def _template(self) -> NeuralNet:
+    def template(self) -> NeuralNet:
+        """Estimator with the parameters of all networks."""
         return NeuralNetClassifier([]) if self.estimator is None else self.estimator
 
     @contextmanager
@@ -313,15 +313,10 @@ class ArchitectureSearch(MetaEstimatorMixin, BaseEstimator):
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        own = self._template.__sklearn_tags__()
+        own = self.template.__sklearn_tags__()
         tags.estimator_type, tags.classifier_tags = own.estimator_type, own.classifier_tags
         tags.regressor_tags, tags.input_tags, tags.target_tags = own.regressor_tags, own.input_tags, own.target_tags
         return tags
-
-
-def count_threads(wanted: int | None, workers: int) -> int:
-    """Threads of each of some jobs at a time: as many as are wanted, else cores by jobs."""
-    return wanted or max(1, min(joblib.cpu_count(), torch.get_num_threads()) // workers)
 
 
 def _versions() -> dict[str, str]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from joblib import cpu_count
 from numpy.typing import NDArray
 from sklearn.base import clone
 
@@ -173,6 +174,11 @@ class Lookout(Callback):
     def on_epoch_end(self, net: NeuralNet, record: EpochRecord) -> None:
         if self.parent not in (None, os.getppid()):
             os._exit(1)
+
+
+def count_threads(wanted: int | None, workers: int) -> int:
+    """Threads of each of some jobs at a time: as many as are wanted, else cores by jobs."""
+    return wanted or max(1, min(cpu_count(), torch.get_num_threads()) // workers)
 
 
 @contextmanager

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.base import clone
 
 from depthwise.designer import Design
 from depthwise.errors import TrainingError
 from depthwise.search.halving import Plan, estimate
-from depthwise.search.jobs import on_threads
-from depthwise.training.neural_net import NeuralNet
+from depthwise.search.jobs import count_threads, on_threads
 from depthwise.training.stages import batch_size_of
+
+if TYPE_CHECKING:
+    from depthwise.search.estimator import ArchitectureSearch
 
 FIELDS = {27: (1, 3, 9, 27), 9: (1, 3, 9), 3: (1, 3)}
 """Number of designs that are raced, and the rungs that bring them down by thirds."""
 TIMED_STEPS = 3
 """Steps of a training that an epoch's time is told from, after as many to warm up."""
+LOOK = 1 / 3
+"""What looking at an image costs of learning from it: the way back is about twice the way forth."""
 
 
 def spread(designs: Sequence[Design], count: int) -> list[Design]:
@@ -38,41 +43,36 @@ def spread(designs: Sequence[Design], count: int) -> list[Design]:
 
 
 def time_epochs(
-    designs: Sequence[Design], template: NeuralNet, X: NDArray[Any], y: NDArray[Any], share: float, threads: int
-) -> list[float]:
-    """Seconds that an epoch of each design takes here, told from a few steps.
+    search: ArchitectureSearch, designs: Sequence[Design], X: NDArray[Any], y: NDArray[Any]
+) -> dict[Design, float]:
+    """Seconds that an epoch takes here, told from a few steps, of as many designs as may race.
 
     Parameters
     ----------
+    search
+        With the estimator, and the share of the images that is held out.
     designs
-        The designs.
-    template
-        Estimator with the parameters to train with.
+        The designs, of which some are timed, spread over what they cost.
     X, y
         All images and their targets.
-    share
-        Of them that is held out.
-    threads
-        To compute with.
     """
+    template = search.template
     size = min(TIMED_STEPS * batch_size_of(0, template.batch_size), len(y))
     some = np.random.default_rng(0).choice(len(y), size, replace=False)
-    # Looking at an image costs a third of learning from it: no way back, no gradients.
-    whole = len(y) * (1 - share + share / 3)
-    seconds = []
-    with on_threads(threads):
-        for design in designs:
+    held = search.validation if isinstance(search.validation, float) else 0.0
+    whole = len(y) * (1 - held + held * LOOK)
+    seconds = {}
+    with on_threads(count_threads(search.n_threads, effective_n_jobs(search.n_jobs))):
+        for design in spread(designs, max(FIELDS)):
             net = clone(template).set_params(layers=design.layers, max_epochs=2, validation=None, verbose=0)
             try:
-                seconds.append(net.fit(X[some], y[some]).history_[-1].seconds / size * whole)
+                seconds[design] = net.fit(X[some], y[some]).history_[-1].seconds / size * whole
             except TrainingError:  # it will fail in the race, and be told there
-                seconds.append(inf)
+                seconds[design] = inf
     return seconds
 
 
-def choose_field(
-    seconds: Mapping[Design, float], n_seeds: int, workers: int, minutes: float
-) -> tuple[list[Design], tuple[int, ...]]:
+def choose_field(seconds: Mapping[Design, float], search: ArchitectureSearch) -> tuple[list[Design], tuple[int, ...]]:
     """The designs to race, and the rungs, so that the race ends in time.
 
     As many as fit, of 27, 9 and 3; where the dearest ones would not leave the time for so many, the others.
@@ -80,20 +80,20 @@ def choose_field(
     Parameters
     ----------
     seconds
-        What an epoch takes, by design, in the order of :func:`spread`.
-    n_seeds, workers
-        As of the race.
-    minutes
-        That it may take.
+        What an epoch takes, by design.
+    search
+        With the minutes that it may take.
     """
     by_time = sorted(seconds, key=lambda design: seconds[design])
+    workers = effective_n_jobs(search.n_jobs)
+    left = inf if search.minutes is None else 60 * search.minutes
     for count, rungs in FIELDS.items():
-        plan = Plan(rungs, 1 / 3, n_seeds)
+        plan = Plan(rungs, search.keep, search.n_seeds)
         for most in range(len(by_time), min(count, len(by_time)) - 1, -1):
             chosen = spread(by_time[:most], count)
             slowest_first = sorted(chosen, key=lambda design: -seconds[design])
             pace = {place: seconds[design] for place, design in enumerate(slowest_first)}
-            if estimate(range(len(chosen)), plan, 0, pace, workers) <= 60 * minutes:
+            if estimate(range(len(chosen)), plan, 0, pace, workers) <= left:
                 return chosen, rungs
     fewest = min(FIELDS)
     return by_time[:fewest], FIELDS[fewest]

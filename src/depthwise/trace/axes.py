@@ -55,9 +55,10 @@ def reshaped(recorder: Recorder, source: Traced, sizes: tuple[int, ...]) -> Trac
         name = f"{where}.view" if where else "view"
         row = asked if len(sizes) > 1 else total
         raise SizeError(
-            f"layer {name!r}: a view as {'x'.join(map(str, sizes))} does not fit to {format_shape(source.shape)}, "
-            f"which is {total} values an image, not {row}. "
-            f"Use images of the size it was made for, or flatten(1) and layers of {total} inputs behind it."
+            f"a view as {'x'.join(map(str, sizes))} does not fit to {format_shape(source.shape)}, "
+            f"which is {total} values an image, not {row}",
+            f"Use images of the size it was made for, or flatten(1) and layers of {total} inputs behind it",
+            name,
         )
     dims = regroup(source.dims, full)
     if dims is not None:

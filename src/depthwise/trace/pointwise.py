@@ -127,8 +127,9 @@ def _demand(recorder: Recorder, what: str, wanted: int, source: Traced) -> None:
     if gets != wanted:
         where = recorder.place[-1][0] or what
         raise SizeError(
-            f"layer {where!r}: {what} made for {wanted} channels gets {gets} ({format_shape(source.shape)}). "
-            f"Give it an input of {wanted} channels, or make it for {gets}."
+            f"{what} made for {wanted} channels gets {gets} ({format_shape(source.shape)})",
+            f"Give it an input of {wanted} channels, or make it for {gets}",
+            where,
         )
 
 
@@ -182,8 +183,9 @@ def _layer_norm(
     wanted = tuple(normalized_shape)
     if shape[-count:] != wanted:
         raise SizeError(
-            f"layer {recorder.place[-1][0] or 'layer_norm'!r}: a layer norm made for {format_shape(wanted)} gets "
-            f"{format_shape(shape[-count:])}. Use images of the size it was made for, or move the channels last."
+            f"a layer norm made for {format_shape(wanted)} gets {format_shape(shape[-count:])}",
+            "Use images of the size it was made for, or move the channels last",
+            recorder.place[-1][0] or "layer_norm",
         )
     over = over_positions(source.dims, range(-count, 0))
     if over is None:

@@ -80,8 +80,9 @@ def _over_positions(recorder: Recorder, source: Traced, weight: Any, bias: Any) 
     if size != terms:
         where = recorder.place[-1][0] or "linear"
         raise SizeError(
-            f"layer {where!r}: a dense layer made for {terms} inputs gets {size}, the last axis of its input. "
-            "Flatten the map before it, move the channels last, or use images of the size it was made for."
+            f"a dense layer made for {terms} inputs gets {size}, the last axis of its input",
+            "Flatten the map before it, move the channels last, or use images of the size it was made for",
+            where,
         )
     same = units == terms
     dims = (*source.dims[:-1], last if same else (Atom(POSITION, units),))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -84,10 +84,12 @@ class DeviceData:
             sizes.append(rest)
         return sizes
 
-    def shuffled(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
-        """All rows in a new random order, in batches."""
+    def shuffled(
+        self, batch_size: int, generator: torch.Generator, share: Callable[[int], slice] | None = None
+    ) -> Iterator[Batch]:
+        """All rows in a new random order, in batches; of each the `share` of so many rows alone, if there is one."""
         order = torch.randperm(len(self.rows), generator=generator).to(self.rows.device)
-        return self._batches(self.rows[order], self.sizes(batch_size))
+        return self._batches(self.rows[order], self.sizes(batch_size), share)
 
     def in_order(self, batch_size: int | None = None) -> Iterator[Batch]:
         """All rows in order, in batches of nearly equal size: kernels are prepared for each size anew."""
@@ -98,8 +100,12 @@ class DeviceData:
         n_batches = -(-len(self) // batch_size)
         return self._batches(self.rows, [size + (place < more) for place in range(n_batches)])
 
-    def _batches(self, rows: Tensor, sizes: list[int]) -> Iterator[Batch]:
+    def _batches(
+        self, rows: Tensor, sizes: list[int], share: Callable[[int], slice] | None = None
+    ) -> Iterator[Batch]:
         for chunk in rows.split(sizes):
+            if share is not None:
+                chunk = chunk[share(len(chunk))]  # noqa: PLW2901
             weights = None if self.weights is None else self.weights.index_select(0, chunk)
             yield Batch(channels_last(self.X.index_select(0, chunk)), self.y.index_select(0, chunk), weights)
 

@@ -79,6 +79,13 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[obj
     return torch.autocast(device.type, dtype=torch.bfloat16)
 
 
+def tuned(device: torch.device) -> AbstractContextManager[object]:
+    """Context in which cuDNN tries its algorithms and takes the fastest for each shape; nothing on other devices."""
+    if device.type != "cuda":
+        return nullcontext()
+    return torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=True)  # type: ignore[no-any-return]
+
+
 @dataclass(frozen=True)
 class Timing:
     """Best times of one convolution on the processor, in seconds."""

@@ -65,8 +65,8 @@ class NeuralNetClassifier(ClassifierMixin, NeuralNet):
     class_weight
         ``{label: weight}``, or ``"balanced"``: classes count alike, however many images they have.
     validation
-        Share of the images that is held out to check on (of every class, drawn by `random_state`), a pair ``(X, y)``,
-        a splitter of scikit-learn's, whose first split is taken, or ``None``.
+        Share of the images that is held out to check on (of every class, drawn by `random_state`), a pair ``(X, y)``
+        or a data set, a splitter of scikit-learn's, whose first split is taken, or ``None``.
     early_stopping
         Epochs to wait for a lower validation loss before training ends, with the best weights back; or an
         :class:`~depthwise.training.EarlyStopping` that says more.
@@ -93,6 +93,9 @@ class NeuralNetClassifier(ClassifierMixin, NeuralNet):
         Seed of weights, split, batches and dropout.  Equal seeds give equal bits on one machine.
     warm_start
         Whether another ``fit`` goes on with the weights, the optimizer and the history there are.
+    processes
+        How many share every batch in ``fit``, each with a GPU of its own or its part of the processor's cores.  They
+        are started and ended by ``fit``; in a script that ``torchrun`` has started, ``fit`` takes its processes.
     verbose
         0 silent; 1 a line an epoch; 2 also the table of capacity and coverage and the automatic choices; 3 also filter
         and field.
@@ -149,13 +152,16 @@ class NeuralNetClassifier(ClassifierMixin, NeuralNet):
         return self._decode_outputs(self._predict_outputs(X))
 
     def _probabilities(self, outputs: Tensor) -> NDArray[np.float64]:
-        outputs = outputs.double()
+        probabilities: NDArray[np.float64] = self._answers(outputs.double()).numpy()
+        return probabilities
+
+    def _answers(self, outputs: Tensor) -> Tensor:
         if self.multilabel_:
-            return torch.sigmoid(outputs).numpy()
+            return torch.sigmoid(outputs)
         if self.n_outputs_ == 1:
             second = torch.sigmoid(outputs)
-            return torch.cat([1 - second, second], 1).numpy()
-        return torch.softmax(outputs, 1).numpy()
+            return torch.cat([1 - second, second], 1)
+        return torch.softmax(outputs, 1)
 
     def _decode_outputs(self, outputs: Tensor) -> NDArray[Any]:
         if self.multilabel_:
@@ -218,8 +224,11 @@ class NeuralNetRegressor(RegressorMixin, NeuralNet):
         return self._decode_outputs(self._predict_outputs(X))
 
     def _decode_outputs(self, outputs: Tensor) -> NDArray[np.float64]:
-        columns: NDArray[np.float64] = outputs.double().numpy()
-        return columns[:, 0] if self.target_shape_ == () else columns
+        targets: NDArray[np.float64] = self._answers(outputs.double()).numpy()
+        return targets
+
+    def _answers(self, outputs: Tensor) -> Tensor:
+        return outputs[:, 0] if self.target_shape_ == () else outputs
 
     _decode_targets = _decode_outputs
 

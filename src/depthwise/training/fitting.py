@@ -15,6 +15,7 @@ from depthwise.data.augmentation import as_augmentation
 from depthwise.rules import check_training
 from depthwise.training.batches import Batch, DeviceData
 from depthwise.training.callbacks import Callback, as_callbacks
+from depthwise.training.device import tuned
 from depthwise.training.early_stopping import EarlyStopping
 from depthwise.training.health import HealthRecorder
 from depthwise.training.heap import kept_heap
@@ -23,7 +24,9 @@ from depthwise.training.losses import Penalty
 from depthwise.training.optimizers import make_optimizer
 from depthwise.training.progress import TrainingProgress
 from depthwise.training.randomness import Seeds, own_randomness, seed_noise
+from depthwise.training.ranks import Ranks
 from depthwise.training.rescue import Rescue
+from depthwise.training.resume import describe_data
 from depthwise.training.schedules import Schedule
 from depthwise.training.scoring import choose_scorers, score_outputs
 from depthwise.training.stages import batch_size_of
@@ -53,6 +56,10 @@ class Training:
     ) -> None:
         self.net, self.train, self.valid, self.n_epochs, self.saved = net, train, valid, n_epochs, saved
         self.begun = len(net.history_)
+        self.ranks = Ranks.now()
+        self.verbose = int(net.verbose) * self.ranks.is_main
+        net.precision_ = self.ranks.agree(net.precision_)
+        self.ranks.spread([*net.module_.parameters(), *net.module_.buffers()])
         self.objective = Objective(net._loss(), net.precision_, Penalty(net.module_, net.l1, net.l2))
         self.scorers = choose_scorers(net.scoring)
         self.callbacks = _callbacks(net)
@@ -70,6 +77,7 @@ class Training:
                 *_hooks(self.callbacks, "on_step_end", net),
                 *[self.schedule.after_step] * self.schedule.by_steps,
             ),
+            ranks=self.ranks,
         )
         self.stopped = False
         if self.begun:
@@ -88,20 +96,23 @@ class Training:
             callback.on_train_begin(net)
         if self.saved is not None:
             self.saved.restore(self)
+        if self.ranks.size > 1:
+            self.ranks.demand_equal("images of training and validation", describe_data(self))
         left = range(len(net.history_) - self.begun, self.n_epochs if not self.stopped else 0)
         progress = TrainingProgress(
             net,
-            n_images=len(self.train) * len(left),
+            n_images=len(self.train) * len(left) // self.ranks.size,
             validates=self.valid is not None,
             classifies=self.classifies,
             scores=tuple(self.scorers),
+            verbose=self.verbose,
         )
         threads = None if self.saved is None else self.saved.threads
         try:
-            with progress, own_randomness(net.device_), _on_threads(threads), _compiled(net), kept_heap():
+            with progress, _conditions(net, threads):
                 for epoch in left:
                     self._run_epoch(epoch, progress)
-                    if self.saved is not None and not self.rescue.failed:
+                    if self.saved is not None and self.ranks.is_main:
                         self.saved.write(self)
                     if self.stopped:
                         break
@@ -123,7 +134,8 @@ class Training:
             callback.on_epoch_begin(net)
         learning_rate = self.schedule.learning_rate
         self.rescue.begin_epoch()
-        self.health.begin_epoch(self.train.sizes(batch_size_of(epoch, net.batch_size)))
+        parts = map(self.ranks.share, self.train.sizes(batch_size_of(epoch, net.batch_size)))
+        self.health.begin_epoch([part.stop - part.start for part in parts])
         train_loss = train_epoch(net.module_, batches, self.objective, self.step, progress.on_batch)
         self.rescue.demand_finite(train_loss, epoch)
         if self.rescue.failed:
@@ -131,6 +143,7 @@ class Training:
             return
         for callback in self.callbacks:
             callback.on_evaluation_begin(net)
+        self.ranks.spread(list(net.module_.buffers()))  # batch norms have seen the images of one process each
         seen = self._evaluate()
         self.health.look()
         self.schedule.after_epoch(train_loss if seen is None else seen.loss)
@@ -140,34 +153,37 @@ class Training:
             valid_accuracy=None if seen is None or seen.right is None else seen.right / len(self.valid or ()),
             seconds=perf_counter() - start,
             learning_rate=learning_rate,
-            scores=self._score(seen),
+            scores=self.ranks.agree(self._score(seen)),
         )
         self.health.end_epoch(record)
         self.rescue.end_epoch(record)
         # Printed before a callback may stop, so that the last line is never lost.
         progress.epoch(record)
         answers = [callback.on_epoch_end(net, record) for callback in self.callbacks]
-        self.stopped = any(answers)
+        self.stopped = self.ranks.agree(any(answers))
 
-    def batches(self, epoch: int) -> Iterator[Batch]:
+    def batches(self, epoch: int, ranks: Ranks | None = None) -> Iterator[Batch]:
         """The batches of the next epoch, `epoch` of this fit, and the noise in them.
 
         What is random follows from the number of epochs done alone: it is the same after an interruption.
         """
-        seeds = Seeds(self.net.seed_, len(self.net.history_))
+        ranks = ranks or self.ranks
+        seeds = Seeds(self.net.seed_, len(self.net.history_), ranks.rank)
         seed_noise(seeds.noise, self.net.device_)
         order = torch.Generator().manual_seed(seeds.order)
-        return self.train.shuffled(batch_size_of(epoch, self.net.batch_size), order)
+        share = ranks.share if ranks.size > 1 else None
+        return self.train.shuffled(batch_size_of(epoch, self.net.batch_size), order, share)
 
     def _evaluate(self) -> Evaluation | None:
         if self.valid is None:
             return None
         return evaluate(
             self.net.module_,
-            self.valid.in_order(),
+            self.ranks.part_of(self.valid).in_order(),
             self.objective,
             counts=self.classifies,
             keeps_outputs=bool(self.scorers),
+            ranks=self.ranks,
         )
 
     def _score(self, seen: Evaluation | None) -> dict[str, float]:
@@ -200,6 +216,13 @@ def _hooks(callbacks: list[Callback], name: str, net: NeuralNet) -> Hooks:
 
 
 @contextmanager
+def _conditions(net: NeuralNet, threads: int | None) -> Iterator[None]:
+    """All that is otherwise while a network learns, and as it was before afterwards."""
+    with own_randomness(net.device_), _on_threads(threads), tuned(net.device_), _compiled(net), kept_heap():
+        yield
+
+
+@contextmanager
 def _on_threads(count: int | None) -> Iterator[None]:
     """As many threads inside as a training began with: another number would sum in another order."""
     before = torch.get_num_threads()
@@ -216,7 +239,8 @@ def _compiled(net: NeuralNet) -> Iterator[None]:
     if not net.compile:
         yield
         return
-    net.module_.compile()
+    # On a GPU this mode also records the kernels of a step and starts them all at once (CUDA graphs).
+    net.module_.compile(mode="reduce-overhead" if net.device_.type == "cuda" else "default")
     try:
         yield
     finally:

@@ -78,7 +78,7 @@ class HealthRecorder:
         if health is None or [each.layer for each in health.layers] != [each.name for each in self.layers]:
             return
         self.epochs = list(health.epochs)
-        self.units = [each.units for each in health.layers]
+        self.units, self.batch_size = [each.units for each in health.layers], health.batch_size
         self.columns = [{name: list(getattr(each, name)) for name in COLUMNS} for each in health.layers]
 
     def begin_epoch(self, sizes: Sequence[int]) -> None:

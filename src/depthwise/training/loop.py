@@ -14,6 +14,7 @@ from depthwise.modules import fold
 from depthwise.training.batches import Batch
 from depthwise.training.device import autocast
 from depthwise.training.losses import Loss, Penalty
+from depthwise.training.ranks import ALONE, Ranks
 
 if TYPE_CHECKING:
     from depthwise.data.augmentation import Augmentation
@@ -53,12 +54,15 @@ class Step:
         Changes the images first.
     on_gradients, on_end
         Called before and after the optimizer changes the parameters.
+    ranks
+        Processes that share every batch.
     """
 
     optimizer: Optimizer
     augmentation: Augmentation | None = None
     on_gradients: Hooks = field(default=())
     on_end: Hooks = field(default=())
+    ranks: Ranks = ALONE
 
 
 @dataclass(frozen=True)
@@ -118,9 +122,7 @@ def train_epoch(
 
         def compute_gradients(batch: Batch = batch) -> Tensor:
             optimizer.zero_grad(set_to_none=True)
-            loss = batch_loss(module, batch, objective, step.augmentation)
-            loss.backward()
-            loss = loss.detach()
+            loss = _backward(module, batch, objective, step)
             if penalty:
                 loss = loss + penalty.value()
                 penalty.add_gradient()
@@ -140,7 +142,18 @@ def train_epoch(
         n_images += len(batch.images)
         if on_batch is not None:
             on_batch(len(batch.images))
-    return float(total) / n_images
+    total, count = step.ranks.add_up(total, n_images)
+    return total / count
+
+
+def _backward(module: nn.Module, batch: Batch, objective: Objective, step: Step) -> Tensor:
+    """The gradients of a batch, of which this process may have a share only, and its mean loss."""
+    if len(batch.images):
+        loss = batch_loss(module, batch, objective, step.augmentation)
+        loss.backward()
+    else:
+        loss = torch.zeros((), device=batch.images.device)
+    return step.ranks.average(module, loss.detach(), len(batch.images))
 
 
 def batch_loss(module: nn.Module, batch: Batch, objective: Objective, augmentation: Augmentation | None) -> Tensor:
@@ -157,9 +170,18 @@ def batch_loss(module: nn.Module, batch: Batch, objective: Objective, augmentati
 
 @torch.inference_mode()
 def evaluate(
-    module: nn.Module, batches: Batches, objective: Objective, *, counts: bool, keeps_outputs: bool = False
+    module: nn.Module,
+    batches: Batches,
+    objective: Objective,
+    *,
+    counts: bool,
+    keeps_outputs: bool = False,
+    ranks: Ranks = ALONE,
 ) -> Evaluation:
-    """Look at all images: the mean loss, right answers where classes are to be counted, outputs if they are kept."""
+    """Look at all images: the mean loss, right answers where classes are to be counted, outputs if they are kept.
+
+    Several processes look at a share each, and the main one gets all outputs.
+    """
     module = fold(module.eval())
     total: Tensor | float = 0.0
     right: Tensor | int = 0
@@ -175,8 +197,10 @@ def evaluate(
         n_images += len(images)
     if objective.penalty:
         total = total + objective.penalty.value() * n_images
-    kept = torch.cat(outputs).cpu() if keeps_outputs else None
-    return Evaluation(float(total) / n_images, int(right) if counts else None, kept)
+    if keeps_outputs:
+        outputs = ranks.gather([output.cpu() for output in outputs])
+    loss, n_right, count = ranks.add_up(total, right, n_images)
+    return Evaluation(loss / count, int(n_right) if counts else None, torch.cat(outputs) if outputs else None)
 
 
 def count_right(output: Tensor, targets: Tensor) -> Tensor:

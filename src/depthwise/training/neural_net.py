@@ -24,6 +24,7 @@ from depthwise.training.checkpoint import save
 from depthwise.training.datasets import LazyImages
 from depthwise.training.device import choose_device, choose_precision
 from depthwise.training.early_stopping import EarlyStopping
+from depthwise.training.export import export
 from depthwise.training.fitting import Training
 from depthwise.training.heap import kept_heap
 from depthwise.training.history import History
@@ -33,8 +34,10 @@ from depthwise.training.layer_views import Layers, view_layers
 from depthwise.training.loop import Objective, evaluate, predict_outputs
 from depthwise.training.losses import Loss, LossFunction, Smoothed, choose_loss
 from depthwise.training.new_networks import NewNetwork, declared_shape, make_network
+from depthwise.training.parallel import train_in_processes
 from depthwise.training.parameters import check_parameters
 from depthwise.training.preparing import arrange_images, read_known, read_pairs, split_data, standardize
+from depthwise.training.ranks import Ranks, is_launched, join_group
 from depthwise.training.resume import SavedTraining
 from depthwise.training.stages import n_epochs
 from depthwise.training.targets import check_lengths
@@ -77,6 +80,7 @@ class NeuralNet(LayerParams):
         compile: bool = False,
         random_state: Any = None,
         warm_start: bool = False,
+        processes: int = 1,
         verbose: int = 1,
     ) -> None:
         self.layers = layers
@@ -104,6 +108,7 @@ class NeuralNet(LayerParams):
         self.compile = compile
         self.random_state = random_state
         self.warm_start = warm_start
+        self.processes = processes
         self.verbose = verbose
 
     def fit(
@@ -143,6 +148,9 @@ class NeuralNet(LayerParams):
             The network does not fit the images.
         """
         check_parameters(self)
+        if self.processes > 1 and not is_launched():
+            train_in_processes(self, X, y, sample_weight, resume)
+            return self
         saved = None if resume is None else SavedTraining(resume)
         train, valid = self._prepare(X, y, sample_weight, goes_on=self.warm_start, saved=saved)
         Training(self, train, valid, n_epochs(self.max_epochs, self.batch_size), saved).run()
@@ -174,9 +182,10 @@ class NeuralNet(LayerParams):
         validates: bool = True,
         saved: SavedTraining | None = None,
     ) -> tuple[DeviceData, DeviceData | None]:
+        join_group(self.device)
         continues = goes_on and self.__sklearn_is_fitted__() and saved is None
         X, y = read_pairs(X, y)
-        images = X if isinstance(X, LazyImages) else read_images(self, X, reset=not continues)
+        images: Any = X if isinstance(X, LazyImages) else read_images(self, X, reset=not continues)
         check_lengths(images, y)
         targets = self._read_targets(y, reset=not continues, classes=classes)
         weights = None if sample_weight is None else read_sample_weight(sample_weight, len(images))
@@ -245,8 +254,8 @@ class NeuralNet(LayerParams):
         """
         return load_weights(self, source)
 
-    def evaluate(self, X: Any, y: Any) -> tuple[float, int | None]:
-        """Mean loss, without penalties, and the number of right answers (``None`` for regression)."""
+    def evaluate(self, X: Any, y: Any = None) -> tuple[float, int | None]:
+        """Mean loss, without penalties, and the number of right answers (``None`` for regression); data as `fit` takes."""
         check_is_fitted(self)
         objective = Objective(self._loss(), self.precision_)
         seen = evaluate(self.module_, read_known(self, X, y, "").in_order(), objective, counts=self._classifies)
@@ -269,6 +278,29 @@ class NeuralNet(LayerParams):
             The file cannot be written, or the network was given as a module.
         """
         save(self, path)
+
+    def export(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted network for programs without depthwise.
+
+        ``.onnx``: from images to the probabilities of :meth:`predict_proba`, or to what a regressor predicts; any
+        number of float32 images, channels first, with the values that training had, which the file standardizes
+        itself.  The labels are its metadata ``classes``.  Needs ``depthwise[onnx]``.
+
+        ``.py``: the source of a plain ``torch.nn.Module`` that takes ``net.module_.state_dict()``, or the tensors of a
+        file of :meth:`save`.
+
+        Parameters
+        ----------
+        path
+            Ends in ``.onnx`` or ``.py``.  A file that is there is replaced, whole or not at all.
+
+        Raises
+        ------
+        FileError
+            The ending is another one, a package is missing, the network cannot be written in this form, or the file
+            cannot be written.
+        """
+        export(self, path)
 
     @property
     def _classifies(self) -> bool:
@@ -293,7 +325,7 @@ class NeuralNet(LayerParams):
         seed: int | None = None,
     ) -> None:
         """A new network with new weights."""
-        drawn = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        drawn = Ranks.now().agree(int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max)))
         self.seed_ = drawn if seed is None else seed
         self._install(make_network(self, declared, input_shape, n_outputs))
         if input_shape is not None:
@@ -328,6 +360,10 @@ class NeuralNet(LayerParams):
         data = DeviceData.on(self.device_, arrange(read_images(self, X, reset=False), self.input_shape_))
         with kept_heap(len(data) > EVALUATION_BATCH):  # one batch has nothing to take twice
             return predict_outputs(self.module_, data.in_order(), self.precision_)
+
+    def _answers(self, outputs: Tensor) -> Tensor:
+        """What the outputs say: probabilities, or targets of the shape that they had in training."""
+        raise NotImplementedError
 
     def _read_targets(self, y: Any, *, reset: bool, classes: Any = None) -> Tensor:
         raise NotImplementedError

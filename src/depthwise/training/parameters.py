@@ -12,6 +12,7 @@ import numpy as np
 from depthwise.errors import TrainingError
 from depthwise.modules import Init
 from depthwise.training.early_stopping import EarlyStopping
+from depthwise.training.preparing import holds_pairs
 from depthwise.training.scoring import choose_scorers
 from depthwise.training.stages import is_batch_size
 from depthwise.training.validation import is_splitter
@@ -57,8 +58,10 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "l2": _NOT_NEGATIVE,
     "label_smoothing": (lambda value: _real(value) and 0 <= value < 1, "a number from 0 to less than 1"),
     "validation": (
-        lambda value: value is None or _is_pair(value) or is_splitter(value) or (_real(value) and 0 <= value < 1),
-        "None, a share from 0 to less than 1, a pair (X, y), or a splitter of scikit-learn's",
+        lambda value: (
+            value is None or any(means(value) for means in (_is_pair, holds_pairs, is_splitter, _is_share))
+        ),
+        "None, a share from 0 to less than 1, a pair (X, y), a data set, or a splitter of scikit-learn's",
     ),
     "early_stopping": (
         lambda value: value is None or isinstance(value, EarlyStopping) or (_whole(value) and value >= 1),
@@ -69,8 +72,13 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "compile": _FLAG,
     "random_state": (_is_seed, f"None, a whole number from 0 to {MAX_SEED}, or a numpy.random.RandomState"),
     "warm_start": _FLAG,
+    "processes": _AT_LEAST_ONE,
     "verbose": (lambda value: _flag(value) or (_whole(value) and value >= 0), "0, 1, 2 or 3"),
 }
+
+
+def _is_share(value: Any) -> bool:
+    return _real(value) and bool(0 <= value < 1)
 
 
 def _is_pair(value: Any) -> bool:

@@ -57,15 +57,19 @@ def standardize(net: NeuralNet, train: DeviceData) -> None:
 
 def read_known(net: NeuralNet, X: Any, y: Any, where: str) -> DeviceData:
     """Further images and targets for the network there is, on the device."""
-    images = read_images(net, X, reset=False)
+    X, y = read_pairs(X, y)
+    images = X if isinstance(X, LazyImages) else read_images(net, X, reset=False)
     check_lengths(images, y, where)
-    return DeviceData.on(net.device_, arrange(images, net.input_shape_), net._read_targets(y, reset=False))
+    return DeviceData.on(net.device_, arrange_images(images, net.input_shape_), net._read_targets(y, reset=False))
 
 
 def _given_validation(net: NeuralNet) -> DeviceData | None:
-    if not isinstance(net.validation, (tuple, list)):
+    if isinstance(net.validation, (tuple, list)):
+        X, y = net.validation
+    elif holds_pairs(net.validation):
+        X, y = net.validation, None
+    else:
         return None
-    X, y = net.validation
     return read_known(net, X, y, "validation: ")
 
 
@@ -103,11 +107,14 @@ def _weights(
 
 def read_pairs(X: Any, y: Any) -> tuple[Any, Any]:
     """Images and targets of what holds both: an `ImageSet`, or a PyTorch data set of pairs."""
-    if y is None and isinstance(X, ImageSet):
-        return X.X, X.y
-    if y is None and is_dataset(X):
-        return read_dataset(X)
-    return X, y
+    if y is not None or not holds_pairs(X):
+        return X, y
+    return (X.X, X.y) if isinstance(X, ImageSet) else read_dataset(X)
+
+
+def holds_pairs(X: Any) -> bool:
+    """Whether it holds images and their targets."""
+    return isinstance(X, ImageSet) or is_dataset(X)
 
 
 def arrange_images(images: Any, shape: tuple[int, ...]) -> Any:

@@ -84,6 +84,11 @@ def choices_text(net: NeuralNet) -> str:
     return f"On {net.device_}{of_it()} in {net.precision_}, {fused}{type(optimizer).__name__}, seed {net.seed_}."
 
 
+def interrupted_text(n_epochs: int) -> str:
+    """That training ended by hand."""
+    return f"Interrupted after {n_epochs} full epoch{'s' * (n_epochs != 1)}; what was learned is kept."
+
+
 class EpochTable:
     """Lines of the table of epochs, as nolearn printed them; columns that do not apply are left out.
 
@@ -140,12 +145,21 @@ class TrainingProgress:
         Whether there are a validation set and an accuracy.
     scores
         Names of further figures.
+    verbose
+        Instead of the network's.
     """
 
     def __init__(
-        self, net: NeuralNet, n_images: int, *, validates: bool, classifies: bool, scores: Sequence[str] = ()
+        self,
+        net: NeuralNet,
+        n_images: int,
+        *,
+        validates: bool,
+        classifies: bool,
+        scores: Sequence[str] = (),
+        verbose: int | None = None,
     ) -> None:
-        self.verbose = int(net.verbose)
+        self.verbose = int(net.verbose) if verbose is None else verbose
         self.table = EpochTable(validates=validates, classifies=classifies, color=wants_color(), scores=scores)
         self.total = n_images
         self.bar: LiveBar | None = None
@@ -184,7 +198,7 @@ class TrainingProgress:
 
     def interrupted(self, n_epochs: int) -> None:
         """Tell that training ended by hand."""
-        self._print(f"Interrupted after {n_epochs} full epoch{'s' * (n_epochs != 1)}; what was learned is kept.")
+        self._print(interrupted_text(n_epochs))
 
     def _print(self, text: str) -> None:
         # While it runs, the bar has replaced stdout by one that prints above it.

@@ -18,11 +18,14 @@ class Seeds:
         Of the whole fit.
     epochs_done
         So that a warm start goes on with other batches; weights and split depend on `seed` alone.
+    rank
+        Of one of several processes: it makes other noise, in its share of the same batches.
     """
 
-    def __init__(self, seed: int, epochs_done: int = 0) -> None:
+    def __init__(self, seed: int, epochs_done: int = 0, rank: int = 0) -> None:
         self.weights, self.split = _draw(seed, 0)
-        self.order, self.noise = _draw(seed, epochs_done + 1)
+        self.order, _ = _draw(seed, epochs_done + 1)
+        _, self.noise = _draw(seed, epochs_done + 1, rank)  # a zero at the end changes nothing
 
 
 def _draw(*entropy: int) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from depthwise.analysis.health import NonFinite, Place
 from depthwise.training.batches import Batch
 from depthwise.training.loop import train_epoch
 from depthwise.training.losses import Loss, LossFunction
+from depthwise.training.ranks import ALONE
 from depthwise.training.watching import watched_layers
 
 if TYPE_CHECKING:
@@ -69,15 +70,16 @@ def find_non_finite(training: Training, epoch: int, start: Snapshot) -> NonFinit
     start.restore(training)
     net, step = training.net, training.step
     search = _Search(net.module_)
+    # Each of several processes looks alone: where one finds something, the others would wait for it.
     watched = replace(
-        step, on_gradients=(search.on_gradients, *step.on_gradients), on_end=(*step.on_end, search.on_end)
+        step, ranks=ALONE, on_gradients=(search.on_gradients, *step.on_gradients), on_end=(*step.on_end, search.on_end)
     )
     objective = replace(training.objective, loss=search.watch(training.objective.loss))
     number = len(net.history_) + 1
     try:
         with search.hooked():
             search.check_weights()
-            train_epoch(net.module_, search.counted(training.batches(epoch)), objective, watched)
+            train_epoch(net.module_, search.counted(training.batches(epoch, ALONE)), objective, watched)
     except _FoundError as found:
         return NonFinite(number, max(search.batch, 1), found.place, found.layer, found.value)
     return NonFinite(number, None, "loss", None, "inf")

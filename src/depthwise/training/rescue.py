@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import warnings
+from dataclasses import asdict
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from sklearn.exceptions import ConvergenceWarning
 
+from depthwise.analysis.health import NonFinite
 from depthwise.errors import TrainingError
 from depthwise.rules import check_training
 from depthwise.training.history import EpochRecord
@@ -33,6 +35,24 @@ class Rescue:
         self.best: dict[str, Any] | None = None
         self.best_loss = float("inf")
         self.failed = False
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is to be known to go on after an interruption."""
+        found = self.training.health.non_finite
+        return {
+            "best": self.best,
+            "best_loss": self.best_loss,
+            "failed": self.failed,
+            "non_finite": None if found is None else asdict(found),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what :meth:`state_dict` gave; tell again that training failed, if it did."""
+        self.best, self.best_loss, self.failed = (state[name] for name in ("best", "best_loss", "failed"))
+        if state["non_finite"] is not None:
+            self.training.health.non_finite = NonFinite(**state["non_finite"])
+        if self.failed:
+            self._warn("not finite")
 
     def begin_epoch(self) -> None:
         """Keep what the epoch starts from."""
@@ -71,11 +91,14 @@ class Rescue:
             raise TrainingError(f"epoch {number}: the training loss is {train_loss}. {told}")
         self.best = self.best or start.module
         self.failed = True
+        self._warn(train_loss)
+
+    def _warn(self, train_loss: float | str) -> None:
         warnings.warn(
-            f"epoch {number}: the training loss is {train_loss}. The network goes back to the weights of its best "
-            "epoch; findings_ tells where that came from.",
+            f"epoch {len(self.training.net.history_) + 1}: the training loss is {train_loss}. The network goes back to "
+            "the weights of its best epoch; findings_ tells where that came from.",
             ConvergenceWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
 
     def finish(self) -> None:

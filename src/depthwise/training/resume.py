@@ -31,7 +31,10 @@ FILE = "training.safetensors"
 FORMAT = 1
 KEY = "depthwise_training"
 
-MAY_DIFFER = ("max_epochs", "callbacks", "device", "random_state", "verbose", "validation", "warm_start", "precision")
+MAY_DIFFER = (
+    *("max_epochs", "callbacks", "device", "processes", "random_state", "verbose", "validation", "warm_start"),
+    "precision",
+)
 """Parameters that another run of the same training may have otherwise; validation images are compared as data."""
 
 SAMPLED_ROWS = 1024
@@ -89,7 +92,7 @@ class SavedTraining:
             return
         net, state = training.net, self.state
         self._compare("parameters", state["parameters"], _parameters(net))
-        self._compare("data", state["data"], _data(training))
+        self._compare("data", state["data"], describe_data(training))
         try:
             net.module_.load_state_dict(state["module"])
             training.schedule.load_state_dict(state["schedule"])
@@ -99,6 +102,7 @@ class SavedTraining:
                 callback.load_state_dict(kept)
             net.history_ = History.from_dict(state["history"])
             training.health.restore(TrainingHealth.from_dict(state["health"]))
+            training.rescue.load_state_dict(state["rescue"])
         except (KeyError, TypeError, ValueError, RuntimeError) as problem:
             raise FileError(f"{self.path}: does not fit this training ({problem}). Name another folder.") from None
         training.stopped = state["stopped"]
@@ -109,13 +113,14 @@ class SavedTraining:
         state = {
             "seed": net.seed_,
             "parameters": _parameters(net),
-            "data": _data(training),
+            "data": describe_data(training),
             "module": net.module_.state_dict(),
             "optimizer": net.optimizer_.state_dict(),
             "schedule": training.schedule.state_dict(),
             "callbacks": [callback.state_dict() for callback in training.callbacks],
             "history": net.history_.to_dict(),
             "health": training.health.record.to_dict(),
+            "rescue": training.rescue.state_dict(),
             "stopped": training.stopped,
             "threads": torch.get_num_threads(),
             "precision": net.precision_,
@@ -224,7 +229,8 @@ def _spelled(value: Any) -> str:
     )
 
 
-def _data(training: Training) -> dict[str, Any]:
+def describe_data(training: Training) -> dict[str, Any]:
+    """What tells the images of one training from those of another."""
     return {
         "training images": _fingerprint(training.train),
         "validation images": None if training.valid is None else _fingerprint(training.valid),

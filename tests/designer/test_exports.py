@@ -2,15 +2,20 @@
 
 import json
 import sys
+from random import Random
 
 import pytest
 import torch
+from strategies import random_layers
 
 import depthwise as dw
 from depthwise.designer import Budget, design
+from depthwise.designer.source import write_source
+from depthwise.errors import GraphError
 from depthwise.graph import Graph
 from depthwise.layers import BatchNorm, GroupNorm, Input
 from depthwise.modules import build
+from depthwise.trace import trace_module
 
 CASES = {
     "plain": ((1, 28, 28), {"budget": Budget(params=2e4)}),
@@ -39,14 +44,38 @@ def test_the_source_computes_what_the_built_module_computes(case):
         assert max(map(len, source.splitlines())) <= 100
         plain, built = names["Network"](), build(Graph.from_layers(one.layers).at(shape))
         assert sum(weights.numel() for weights in plain.parameters()) == one.params
-        pairs = list(zip(plain.parameters(), built.parameters(), strict=True))
+        weights = {name: value for name, value in built.state_dict().items() if not name.startswith("input0.")}
+        plain.load_state_dict(weights)
         with torch.no_grad():
-            for mine, theirs in pairs:
-                mine.copy_(theirs)
             images = torch.randn(2, *shape, generator=torch.Generator().manual_seed(0))
             logits = plain.eval()(images)
             assert logits.shape == (2, 7)
             torch.testing.assert_close(logits, built.eval()(images), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_source_of_any_list_learns_and_predicts_as_the_built_module(seed):
+    layers, shape = random_layers(Random(seed))
+    sized = Graph.from_layers(layers).at(shape)
+    names = {}
+    exec(write_source(sized, "A network", standardizes=True), names)
+    plain, built = names["Network"](), build(sized)
+    built.input.set(torch.full((shape[0],), 0.3), torch.full((shape[0],), 1.7))
+    plain.load_state_dict(built.state_dict())
+    images = torch.randn(3, *shape, generator=torch.Generator().manual_seed(0))
+    for training in (True, False):
+        torch.manual_seed(seed)  # of dropout
+        expected = built.train(training)(images)
+        torch.manual_seed(seed)
+        torch.testing.assert_close(plain.train(training)(images), expected, rtol=1e-5, atol=1e-6, equal_nan=True)
+    for name, value in built.state_dict().items():  # what norms have learned of the batch
+        torch.testing.assert_close(plain.state_dict()[name], value, rtol=1e-5, atol=1e-6, equal_nan=True)
+
+
+def test_what_has_no_source_is_named():
+    traced = trace_module(torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.PixelShuffle(2)), (1, 8, 8)).at()
+    with pytest.raises(GraphError, match=r"layer '.*': there is no source for the operation PixelShuffle\."):
+        write_source(traced, "A network")
 
 
 def test_the_source_runs_without_depthwise(monkeypatch):

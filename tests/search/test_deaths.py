@@ -233,11 +233,19 @@ if __name__ == "__main__":
 
 
 def drive(folder):
+    """A process that searches; what it says goes to a file."""
     code = DRIVER.format(path=sys.path)
-    return subprocess.Popen(
-        [sys.executable, "-c", code, str(folder)],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+    with folder.with_suffix(".log").open("w") as log:
+        return subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=log, stderr=subprocess.STDOUT)
+
+
+def finish(folder):
+    """Run a search to its end; its final table."""
+    driver = drive(folder)
+    driver.wait(timeout=900)
+    said = folder.with_suffix(".log").read_text()
+    assert driver.returncode == 0, said
+    return said[said.index("rank  design") :]
 
 
 @pytest.mark.slow
@@ -251,7 +259,7 @@ def test_twenty_rounds_of_killing_lose_nothing(tmp_path):
     while sum(kills.values()) < 20:
         driver = drive(folders[-1])
         await_work(driver, folders[-1], pick)
-        if pick.random() < 0.6 and (workers := workers_of(driver)):
+        if pick.random() < 0.7 and (workers := workers_of(driver)):
             os.kill(pick.choice(workers), signal.SIGKILL)
             kills["worker"] += 1
             await_work(driver, folders[-1], pick)
@@ -260,21 +268,13 @@ def test_twenty_rounds_of_killing_lose_nothing(tmp_path):
             kills["driver"] += 1
             driver.wait()
         else:  # it was done before it could be killed
-            assert driver.returncode == 0, driver.stdout.read()
+            assert driver.returncode == 0, folders[-1].with_suffix(".log").read_text()
             folders.append(tmp_path / f"killed{len(folders)}")
     for folder in folders:
         told = finish(folder)
         assert scores(folder) == scores(whole)
         assert without_seconds(told) == without_seconds(table)
-    assert min(kills.values()) >= 5, kills
-
-
-def finish(folder):
-    """Run a search to its end; its final table."""
-    driver = drive(folder)
-    out, _ = driver.communicate(timeout=900)
-    assert driver.returncode == 0, out
-    return out[out.index("rank  design") :]
+    assert min(kills.values()) >= 3, kills
 
 
 def await_work(driver, folder, pick):

@@ -16,6 +16,7 @@ from depthwise.cli.check import check
 from depthwise.cli.demo import demo
 from depthwise.cli.design import design
 from depthwise.cli.explain import explain
+from depthwise.cli.export import export
 from depthwise.cli.look import look
 from depthwise.cli.predict import predict
 from depthwise.cli.report import report
@@ -55,7 +56,7 @@ def _options(
     pass
 
 
-for verb in (demo, analyze, check, explain, rules, design, search, train, test, report, look, predict, system):
+for verb in (demo, analyze, check, explain, rules, design, search, train, test, report, look, predict, export, system):
     app.command()(verb)
 
 

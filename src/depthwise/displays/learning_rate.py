@@ -46,7 +46,7 @@ class LearningRateDisplay(Display):
         """Draw the curves, into ``ax`` if it is given, and return the display."""
         found, ax = self.found, self._start(ax, figsize=(7, 4))
         ax.plot(found.rates, found.losses, color=RAW, linewidth=1, label="loss of each step")
-        ax.plot(found.rates, found.smoothed, color=SMOOTH, label="moving average")
+        ax.plot(found.rates, found.smoothed, color=SMOOTH, label="smoothed")
         if found.suggestion is not None:
             label = f"suggestion: {found.suggestion:.1e}"
             ax.axvline(found.suggestion, color=CHOSEN, linestyle="--", label=label)

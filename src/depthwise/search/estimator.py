@@ -164,10 +164,8 @@ class ArchitectureSearch(MetaEstimatorMixin, BaseEstimator):
             seed = self._seed(folder)
             template = clone(self.template)
             arrays = hold_out(self, X, y, self.validation, seed, classifies=template._classifies)
-            shape, n_outputs = (
-                input_shape_of(arrays[0], None),
-                count_outputs(arrays[1], classifies=template._classifies),
-            )
+            shape = input_shape_of(arrays[0], None)
+            n_outputs = count_outputs(arrays[1], classifies=template._classifies)
             candidates = read_candidates(self.designs, shape, n_outputs, template.outputs_are)
             self._race(folder, candidates, template, arrays, seed, start)
         return self

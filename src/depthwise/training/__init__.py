@@ -8,6 +8,7 @@ from depthwise.training.loading import load
 from depthwise.training.logs import LogTo
 from depthwise.training.lr_range import LearningRateRange, lr_range
 from depthwise.training.progress import PrintLayerInfo
+from depthwise.training.ranks import is_main_process
 from depthwise.training.step_callbacks import GradientClipping, WeightAveraging
 from depthwise.training.system import describe_system
 from depthwise.training.transfer import WeightTransfer
@@ -15,5 +16,5 @@ from depthwise.training.transfer import WeightTransfer
 __all__ = [
     "Callback", "EarlyStopping", "EpochRecord", "GradientClipping", "History", "LearningRateRange", "LogTo",
     "NeuralNetClassifier", "NeuralNetRegressor", "PrintLayerInfo", "WeightAveraging", "WeightTransfer",
-    "describe_system", "load", "lr_range",
+    "describe_system", "is_main_process", "load", "lr_range",
 ]  # fmt: skip

@@ -69,7 +69,7 @@ class LazyImages:
                     f"X: image {place} has shape {image.shape} but image 0 has {self.given[1:]}. "
                     "Bring them to one size."
                 )
-        stacked = np.stack(images)
+        stacked = np.stack(images) if images else np.empty((0, *self.given[1:]), np.uint8)
         if stacked.dtype != np.uint8:
             stacked = stacked.astype(np.float32, copy=False)
             check_finite(stacked, "X")

@@ -45,7 +45,7 @@ def read_images(estimator: BaseEstimator, X: Any, *, reset: bool) -> NDArray[Any
         They are no array of numbers, or some are not finite.
     """
     X = as_array(X)
-    if X is None or isinstance(X, (str, bytes, os.PathLike, dict)):
+    if X is None or type(X) is dict or isinstance(X, (str, bytes, os.PathLike)):
         raise DataError(
             f"X is a {type(X).__name__}, but must be an array of images. "
             "Write load_images(path), which reads folders and files; its X and y are arrays."

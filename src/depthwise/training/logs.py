@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from depthwise.errors import FileError, TrainingError
 from depthwise.training.callbacks import Callback
 from depthwise.training.history import EpochRecord, History
+from depthwise.training.ranks import is_main_process
 
 if TYPE_CHECKING:
     from depthwise.training.neural_net import NeuralNet
@@ -52,6 +53,8 @@ class LogTo(Callback):
         self.target = target
 
     def on_epoch_end(self, net: NeuralNet, record: EpochRecord) -> None:
+        if not is_main_process():
+            return
         (row,) = History([record]).to_list()
         if callable(self.target):
             self.target(row)

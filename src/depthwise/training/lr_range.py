@@ -19,12 +19,14 @@ from depthwise.training.loop import train_epoch
 from depthwise.training.neural_net import NeuralNet
 from depthwise.training.randomness import own_randomness
 
-SMOOTHING = 0.9
-"""Of the moving average of the loss: over about ten steps."""
+WIDTH = 0.04
+"""Standard deviation of the smoothing, as a share of the steps: batches differ by more than a step changes."""
+SKIPPED = 0.1
+"""Share of the steps, the first, whose slope does not count: there is nothing before them to smooth with."""
 DIVERGED = 4.0
 """Times the lowest smoothed loss at which the test ends, as fastai's lr_find does."""
 FEWEST = 20
-"""Steps below which a curve of averages over ten steps says nothing."""
+"""Steps below which a smoothed curve says nothing."""
 FALLEN = 0.98
 """Share of the first smoothed loss that the lowest one must be below; else nothing was learned at any rate."""
 MARGIN = 10.0
@@ -42,7 +44,7 @@ class LearningRateRange:
     losses
         Loss of the batch of each step, before the step.
     smoothed
-        The same as a moving average.
+        The same without the noise of the batches.
     suggestion
         Rate at which the smoothed loss falls fastest with the logarithm of the rate, at most a tenth of the rate of
         its lowest value; ``None`` where it never falls.
@@ -123,7 +125,7 @@ def lr_range(
     training = Training(own, train, None, 1, None)
     with own_randomness(own.device_):
         losses = _measure(training, rates)
-    return _judge(rates[: len(losses)], losses)
+    return _judge(rates[: len(losses)], losses, steps)
 
 
 def _measure(training: Training, rates: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -138,26 +140,26 @@ def _measure(training: Training, rates: NDArray[np.float64]) -> NDArray[np.float
         if not isfinite(loss):
             break
         losses.append(loss)
-        smoothed = _smooth(losses)
+        smoothed = _smooth(losses, WIDTH * len(rates))
         if len(losses) > FEWEST and smoothed[-1] > DIVERGED * smoothed.min():
             break
     return np.array(losses)
 
 
-def _judge(rates: NDArray[np.float64], losses: NDArray[np.float64]) -> LearningRateRange:
-    smoothed = _smooth(losses)
+def _judge(tried: NDArray[np.float64], losses: NDArray[np.float64], steps: int) -> LearningRateRange:
+    smoothed = _smooth(losses, WIDTH * steps)
+    first = int(SKIPPED * steps)
     best = int(smoothed.argmin()) if len(smoothed) else 0
-    if best < 2 or smoothed[best] > FALLEN * smoothed[0]:
-        return LearningRateRange(rates, losses, smoothed, None)
-    slopes = np.gradient(smoothed[: best + 1], np.log(rates[: best + 1]))
-    steepest = float(rates[int(slopes.argmin())])
-    return LearningRateRange(rates, losses, smoothed, min(steepest, float(rates[best]) / MARGIN))
+    if best <= first or smoothed[best] > FALLEN * smoothed[: first + 1].mean():
+        return LearningRateRange(tried, losses, smoothed, None)
+    slopes = np.gradient(smoothed)[first : best + 1]
+    steepest = float(tried[first + int(slopes.argmin())])
+    return LearningRateRange(tried, losses, smoothed, min(steepest, float(tried[best]) / MARGIN))
 
 
-def _smooth(losses: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
-    """Moving average whose weights sum to 1 from the first step on."""
-    average, smoothed = 0.0, []
-    for place, loss in enumerate(losses, start=1):
-        average = SMOOTHING * average + (1 - SMOOTHING) * loss
-        smoothed.append(average / (1 - SMOOTHING**place))
-    return np.array(smoothed)
+def _smooth(losses: Sequence[float] | NDArray[np.float64], width: float) -> NDArray[np.float64]:
+    """Mean around each step with the weights of a normal distribution, over the steps that are there."""
+    places = np.arange(len(losses))
+    weights = np.exp(-0.5 * ((places - places[:, None]) / width) ** 2)
+    smoothed: NDArray[np.float64] = weights @ np.asarray(losses) / weights.sum(1)
+    return smoothed

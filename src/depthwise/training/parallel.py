@@ -127,14 +127,16 @@ def train_in_processes(
         folder = Path(name)
         state = folder / "state" if resume is None else Path(resume).absolute()
         Job(net, X, y, sample_weight, state).write(folder)
-        interrupted = _launch(folder, net.processes)
+        ended_by = _launch(folder, net.processes)
         saved = SavedTraining(state)
         train, valid = net._prepare(X, y, sample_weight, goes_on=net.warm_start, saved=saved)
         training = Training(net, train, valid, n_epochs(net.max_epochs, net.batch_size), saved)
         training.n_epochs = training.verbose = 0  # all is done, and told
         training.run()
-    if interrupted and net.verbose:
+    if ended_by == signal.SIGINT and net.verbose:
         print(interrupted_text(len(net.history_)))
+    elif ended_by not in (None, signal.SIGINT):
+        signal.raise_signal(ended_by)  # now that nothing is left behind
 
 
 def report_failure(folder: Path, problem: Exception) -> None:
@@ -170,8 +172,8 @@ def _demand_portable(name: str, value: Any, n_processes: int) -> None:
         ) from None
 
 
-def _launch(folder: Path, n_processes: int) -> bool:
-    """Start the processes and wait for them; tell whether the user interrupted them."""
+def _launch(folder: Path, n_processes: int) -> int | None:
+    """Start the processes and wait for them; tell which signal ended them, if one came to this process."""
     from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException, Std
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
@@ -189,7 +191,7 @@ def _launch(folder: Path, n_processes: int) -> bool:
         role="",
         log_line_prefix_template="${role_name}",
     )
-    died = None
+    died = ended_by = None
     with _undisturbed(n_processes):
         try:
             # Not -m: a process that is started again after a failure ends before PyTorch is imported.
@@ -197,26 +199,22 @@ def _launch(folder: Path, n_processes: int) -> bool:
         except ChildFailedError as problem:
             died = problem
         except KeyboardInterrupt:
-            return True
+            ended_by = signal.SIGINT
         except SignalException as problem:
-            if problem.sigval == signal.SIGINT:
-                return True
-            ending = problem.sigval
-        else:
-            ending = None
+            ended_by = problem.sigval
     if (folder / FAILURE).exists():
         raise pickle.loads((folder / FAILURE).read_bytes()) from None
     if died is not None:
         raise _killed(died, n_processes, folder)
-    if ending is not None:
-        signal.raise_signal(ending)  # as if nobody had caught it
-    return False
+    return ended_by
 
 
 def _killed(problem: ChildFailedError, n_processes: int, folder: Path) -> TrainingError:
     """What to say of processes that end without a word."""
     # Those that the launcher ends itself, or that miss another, come second.
-    rank, failure = max(problem.failures.items(), key=lambda each: each[1].exitcode in (-signal.SIGKILL, -signal.SIGSEGV))
+    rank, failure = max(
+        problem.failures.items(), key=lambda each: each[1].exitcode < 0 and each[1].exitcode != -signal.SIGTERM
+    )
     how = f"ended by {failure.signal_name()}" if failure.exitcode < 0 else f"ended with status {failure.exitcode}"
     logs = sorted(folder.glob(f"logs/*/*/{rank}/stderr.log"))
     words = logs[-1].read_text(errors="replace").strip().splitlines()[-1:] if logs else []

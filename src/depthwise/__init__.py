@@ -27,7 +27,7 @@ ROOMS = {
     ),
     "training": (
         "Callback", "EarlyStopping", "GradientClipping", "LogTo", "NeuralNetClassifier", "NeuralNetRegressor",
-        "PrintLayerInfo", "WeightAveraging", "load", "lr_range",
+        "PrintLayerInfo", "WeightAveraging", "WeightTransfer", "load", "lr_range",
     ),
     "inspection": ("ConfusedPairs", "find_exciting", "find_top_losses", "find_unit_field", "measure_statistics"),
     "displays": (

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from depthwise.errors import DoesNotFit, GraphError, SizeError
+from depthwise.errors import DoesNotFit, GraphError, SizeError, did_you_mean
 from depthwise.layers import Layer, layer_names, with_input
 from depthwise.layers.ops import (
     Activation,
@@ -27,7 +27,7 @@ from depthwise.layers.ops import (
     format_shape,
 )
 from depthwise.layers.shapes import checked_shape
-from depthwise.nodes import Change, Edit, Insert, Node, Remove, change_nodes, closest_name
+from depthwise.nodes import Change, Edit, Insert, Node, Remove, change_nodes
 
 __all__ = ["Change", "Edit", "Graph", "Insert", "Node", "Remove", "SizedGraph", "SizedNode"]
 
@@ -291,7 +291,7 @@ def _is_flat(nodes: dict[str, Node], name: str) -> bool:
 def _look_up(wanted: str, local: dict[str, str], reader: str) -> str:
     if wanted not in local:
         raise GraphError(
-            f"layer {reader!r} reads {wanted!r}, which is not a layer above it.{closest_name(wanted, local)} "
+            f"layer {reader!r} reads {wanted!r}, which is not a layer above it.{did_you_mean(wanted, local)} "
             f"Above it are: {', '.join(local)}."
         )
     return local[wanted]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from depthwise.analysis import Analysis, Comparison, analyze_graph
 from depthwise.errors import SizeError
 from depthwise.rules import Findings, check_graph, check_misfit
-from depthwise.targets import fitted_shape, is_estimator, is_module, open_module, open_target, read_graph, size_graph
+from depthwise.targets import open_module, open_target, read_graph, size_graph
 
 if TYPE_CHECKING:
     from depthwise.inspection import EffectiveField
@@ -146,29 +146,25 @@ def check(
         or: Take leaky_relu out of leakyrelu4 [*]: memory 44.2 KiB -> 36.2 KiB
     1 finding: 1 warning. [*] can be applied: 1 safe fix.
     """
-    target = open_target(target)
-    network = target
-    if is_estimator(target):
-        network, input_shape = getattr(target, "layers", None), fitted_shape(target, input_shape)
-    module: Any = network if is_module(network) else None
+    opened = open_target(target, input_shape, n_outputs)
     try:
-        graph = read_graph(target, input_shape, n_outputs, inputs)
+        graph = read_graph(opened, inputs=inputs)
     except SizeError as problem:
-        if module is None or (input_shape is None and inputs is None):
+        if opened.module is None or (opened.input_shape is None and inputs is None):
             raise
         return check_misfit(problem)
     return check_graph(
         graph,
-        input_shape,
+        opened.input_shape,
         n_outputs=n_outputs,
         loss=loss,
         batch_size=batch_size,
         profile=profile,
         select=select,
         ignore=ignore,
-        root="model" if module is not None else None,
-        modules=frozenset(name for name, _ in module.named_modules()) if module is not None else frozenset(),
-        health=getattr(target, "health_", None),
+        root=None if opened.module is None else "model",
+        modules=frozenset() if opened.module is None else frozenset(name for name, _ in opened.module.named_modules()),
+        health=getattr(opened.estimator, "health_", None),
     )
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
-from depthwise.errors import GraphError
+from depthwise.errors import GraphError, did_you_mean
 from depthwise.layers.ops import Op
 
 
@@ -103,14 +102,9 @@ def change_nodes(nodes: Iterable[Node], changes: Iterable[Change]) -> tuple[Node
     return tuple(by_name.values())
 
 
-def closest_name(name: str, names: Iterable[str]) -> str:
-    """End of an error: the known name that was probably meant."""
-    return "".join(f" Did you mean {guess!r}?" for guess in get_close_matches(name, list(names), 1))
-
-
 def _wanted(nodes: dict[str, Node], name: str) -> Node:
     if name not in nodes:
-        raise GraphError(f"no node is called {name!r}.{closest_name(name, nodes)}")
+        raise GraphError(f"no node is called {name!r}.{did_you_mean(name, nodes)}")
     return nodes[name]
 
 

@@ -1,4 +1,4 @@
-"""Anything that a user hands over as a network -> Graph, or module.
+"""Anything that a user hands over as a network -> Target, and of it its graph or module.
 
 The rooms that know torch are imported only when the target needs them.
 """
@@ -11,6 +11,7 @@ import inspect
 import re
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from depthwise.errors import TargetError
 from depthwise.graph import Graph, SizedGraph
+from depthwise.layers import Layer, as_layers
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,18 +29,83 @@ IMPORTABLE = re.compile(r"(?P<file>.+\.py)(:(?P<name>\w*))?|(?P<module>[A-Za-z_]
 """``mynet.py:Net``, or ``package.module:name``."""
 
 
-def size_graph(
-    target: object, input_shape: Iterable[int] | None = None, n_outputs: int | None = None, inputs: Any = None
-) -> SizedGraph:
-    """Graph of a target, with every size; arguments as for :func:`~depthwise.network.analyze`."""
-    target = open_target(target)
-    if is_estimator(target):
-        return _estimator_graph(target, input_shape, n_outputs)
-    if is_module(target):
-        from depthwise.trace import trace_module
+@dataclass(frozen=True, eq=False)
+class Target:
+    """A network that was handed over, opened: names imported, classes called, files read, saved networks loaded.
 
-        return trace_module(target, input_shape, inputs).at()  # type: ignore[arg-type]
-    return Graph.from_layers(read_target(target), n_outputs).at(input_shape)
+    Attributes
+    ----------
+    layers, module
+        What declares it: one of them, the other is ``None``.
+    estimator
+        What trains it, fitted or not, or ``None``.
+    input_shape, n_outputs
+        As given, else as the estimator was fitted with; ``None`` where nothing tells them.
+    """
+
+    layers: tuple[Layer, ...] | None = None
+    module: nn.Module | None = None
+    estimator: Any = None
+    input_shape: tuple[int, ...] | None = None
+    n_outputs: int | None = None
+
+    @property
+    def network(self) -> Any:
+        """What the target stands for: the estimator, else the module, else the layers."""
+        return next(one for one in (self.estimator, self.module, self.layers) if one is not None)
+
+    @property
+    def fitted(self) -> Any:
+        """The estimator, if it is fitted; else ``None``."""
+        return self.estimator if hasattr(self.estimator, "history_") else None
+
+
+def open_target(target: object, input_shape: Iterable[int] | None = None, n_outputs: int | None = None) -> Target:
+    """Open whatever was handed over as a network; what is open already stays, with what else is told of it.
+
+    Raises
+    ------
+    TargetError
+        It is no network.
+
+    Examples
+    --------
+    >>> open_target("8C3-10N", (1, 28, 28))
+    Target(layers=(Conv2D(8), Output(units=10)), module=None, estimator=None, input_shape=(1, 28, 28), n_outputs=None)
+    """
+    opened = target if isinstance(target, Target) else _opened(target)
+    return replace(
+        opened,
+        input_shape=opened.input_shape if input_shape is None else tuple(input_shape),
+        n_outputs=opened.n_outputs if n_outputs is None else n_outputs,
+    )
+
+
+def _opened(target: Any) -> Target:
+    if isinstance(target, str) and IMPORTABLE.fullmatch(target):
+        target = load_target(target)
+    if inspect.isclass(target) or inspect.isroutine(target):
+        target = _called(target, target.__name__)
+    if isinstance(target, (str, Path)) and str(target).endswith(SAVED_SUFFIX):
+        from depthwise.training import load
+
+        target = load(target)
+    if hasattr(target, "get_params") and hasattr(target, "layers"):
+        graph = getattr(target, "graph_", None)
+        width = None if graph is None else graph.output_shape[0]
+        return replace(open_target(target.layers, getattr(target, "input_shape_", None), width), estimator=target)
+    if _is_module(target):
+        return Target(module=target)
+    if isinstance(target, (str, Path)):
+        from depthwise.notation import read_layers
+
+        return Target(read_layers(target))
+    if isinstance(target, Iterable):
+        return Target(as_layers(target))
+    raise TargetError(
+        f"{target!r} is not a network. Give a layer list, a notation such as '32C3-MP2-10N', a TOML or saved file, "
+        "a torch module, 'mynet.py:Net', or an estimator."
+    )
 
 
 def read_graph(
@@ -48,16 +115,26 @@ def read_graph(
 
     An estimator is read from its layers, also where it is fitted: what is changed there can be trained anew.
     """
-    target = open_target(target)
-    if is_estimator(target):
-        fitted = getattr(target, "graph_", None)
-        width = n_outputs if n_outputs is not None or fitted is None else fitted.output_shape[0]
-        return read_graph(target.layers, fitted_shape(target, input_shape), width, inputs)  # type: ignore[attr-defined]
-    if is_module(target):
-        from depthwise.trace import trace_module
+    opened = open_target(target, input_shape, n_outputs)
+    if opened.layers is not None:
+        return Graph.from_layers(opened.layers, opened.n_outputs)
+    from depthwise.trace import trace_module
 
-        return trace_module(target, input_shape, inputs)  # type: ignore[arg-type]
-    return Graph.from_layers(read_target(target), n_outputs)
+    return trace_module(opened.module, opened.input_shape, inputs)  # type: ignore[arg-type]
+
+
+def size_graph(
+    target: object, input_shape: Iterable[int] | None = None, n_outputs: int | None = None, inputs: Any = None
+) -> SizedGraph:
+    """Graph of a target, with every size; a fitted estimator's as it was trained.  Arguments as for `read_graph`."""
+    opened = open_target(target, input_shape, n_outputs)
+    fitted = getattr(opened.estimator, "graph_", None)
+    if fitted is None:
+        graph = read_graph(opened, inputs=inputs)
+        return graph.at() if opened.layers is None else graph.at(opened.input_shape)
+    if opened.input_shape == fitted.input_shape:
+        return fitted
+    return Graph(tuple(sized.node for sized in fitted.nodes)).at(opened.input_shape)
 
 
 def open_module(
@@ -67,73 +144,23 @@ def open_module(
 
     An ``Output()`` of unknown width gets one unit.
     """
-    target = open_target(target)
-    if is_estimator(target):
-        fitted = getattr(target, "module_", None)
-        if fitted is None:
-            return open_module(target.layers, input_shape, n_outputs)  # type: ignore[attr-defined]
-        input_shape, target = fitted_shape(target, input_shape), fitted
-    if not is_module(target):
+    opened = open_target(target, input_shape, n_outputs)
+    module = getattr(opened.estimator, "module_", opened.module)
+    if module is None:
         from depthwise.modules import build
 
-        graph = read_graph(target, input_shape, n_outputs).at(input_shape)
+        graph = read_graph(opened).at(opened.input_shape)
         if None in graph.output_shape:
-            graph = read_graph(target, input_shape, 1).at(input_shape)
+            graph = read_graph(opened, n_outputs=1).at(opened.input_shape)
         return build(graph), tuple(side or 0 for side in graph.input_shape)
-    if input_shape is None:
+    if opened.input_shape is None:
         raise TargetError(
             "the shape of the images is not known. Give input_shape=(channels, height, width), or --input CxHxW."
         )
-    return target, tuple(input_shape)  # type: ignore[return-value]
+    return module, opened.input_shape
 
 
-def fitted_shape(estimator: object, input_shape: Iterable[int] | None) -> Iterable[int] | None:
-    """The shape that is given, else the one that an estimator was fitted with."""
-    return getattr(estimator, "input_shape_", None) if input_shape is None else input_shape
-
-
-def open_target(target: object) -> object:
-    """What a target stands for: names are imported, classes and factories called, saved networks loaded."""
-    if isinstance(target, str) and IMPORTABLE.fullmatch(target):
-        target = load_target(target)
-    if inspect.isclass(target) or inspect.isroutine(target):
-        target = _called(target, target.__name__)
-    if isinstance(target, (str, Path)) and str(target).endswith(SAVED_SUFFIX):
-        from depthwise.training import load
-
-        return load(target)
-    return target
-
-
-def is_estimator(target: object) -> bool:
-    """Whether it is one of our estimators."""
-    return hasattr(target, "get_params") and hasattr(target, "layers")
-
-
-def read_target(target: object) -> Iterable[object]:
-    """Layer list that a target stands for."""
-    if isinstance(target, (str, Path)):
-        from depthwise.notation import read_layers
-
-        return read_layers(target)
-    if isinstance(target, Iterable):
-        return target
-    raise TargetError(
-        f"{target!r} is not a network. Give a layer list, a notation such as '32C3-MP2-10N', a TOML or saved file, "
-        "a torch module, 'mynet.py:Net', or an estimator."
-    )
-
-
-def _estimator_graph(estimator: object, input_shape: Iterable[int] | None, n_outputs: int | None) -> SizedGraph:
-    fitted = getattr(estimator, "graph_", None)
-    if fitted is None:
-        return size_graph(estimator.layers, fitted_shape(estimator, input_shape), n_outputs)  # type: ignore[attr-defined]
-    if input_shape is None or tuple(input_shape) == fitted.input_shape:
-        return fitted
-    return Graph(tuple(sized.node for sized in fitted.nodes)).at(input_shape)
-
-
-def is_module(target: object) -> bool:
+def _is_module(target: object) -> bool:
     """Whether it is a torch module; asking does not import torch."""
     torch = sys.modules.get("torch")  # whoever holds a module has imported torch already
     return torch is not None and isinstance(target, torch.nn.Module)
@@ -188,7 +215,7 @@ def _networks(module: ModuleType) -> list[str]:
     names = []
     for name, value in vars(module).items():
         own = getattr(value, "__module__", None) == module.__name__
-        if not name.startswith("_") and ((own and callable(value)) or is_module(value) or isinstance(value, list)):
+        if not name.startswith("_") and ((own and callable(value)) or _is_module(value) or isinstance(value, list)):
             names.append(name)
     return names
 

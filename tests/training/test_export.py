@@ -208,7 +208,7 @@ def test_networks_that_cannot_be_written(photos, tmp_path, monkeypatch):
     with pytest.raises(FileError, match=r"the weights take 3,440 bytes, but one ONNX file holds 1,000\. Export to"):
         net.export(tmp_path / "net.onnx")
     net = NeuralNetClassifier([Conv2D(2, name="lambda"), Output()], max_epochs=1, verbose=0).fit(*photos)
-    with pytest.raises(FileError, match="layer 'lambda': Python's source cannot hold the name 'lambda'. Give the layer"):
+    with pytest.raises(FileError, match=r"layer 'lambda': Python's source cannot hold the name 'lambda'\. Give"):
         net.export(tmp_path / "net.py")
     assert not list(tmp_path.iterdir())
 

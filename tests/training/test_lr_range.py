@@ -87,6 +87,12 @@ def test_errors_say_what_to_do(digits, options, message):
         lr_range(NeuralNetClassifier([Output()]), *digits, **options)
 
 
+def test_a_loss_that_is_not_finite_from_the_first_is_refused(digits):
+    net = NeuralNetClassifier([Output()], loss=lambda output, target: output.sum() * float("nan"), verbose=0)
+    with pytest.raises(TrainingError, match=r"the loss is not finite before the first step\. Look at loss="):
+        lr_range(net, *digits)
+
+
 def test_what_is_no_estimator_is_refused(digits):
     with pytest.raises(
         TrainingError, match=r"net is Linear\(.*\) but must be an estimator\. Write NeuralNetClassifier"

@@ -32,7 +32,7 @@ class DataHealth:
     chance_loss
         Loss of the best answer that is the same for all images, in nats or squared units; ``None`` where it is unknown.
     duplicates
-        Validation images that are among the training images, pixel for pixel.
+        Validation images that are among the training images, pixel for pixel; ``None`` where they were not compared.
     least_target, greatest_target
         Of the training targets of a regression.
     weighted
@@ -46,7 +46,7 @@ class DataHealth:
     constant_pixels: float
     class_counts: tuple[int, ...] | None = None
     chance_loss: float | None = None
-    duplicates: int = 0
+    duplicates: int | None = None
     least_target: float | None = None
     greatest_target: float | None = None
     weighted: bool = False

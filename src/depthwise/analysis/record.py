@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from difflib import get_close_matches
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -17,7 +16,7 @@ from depthwise.analysis.regions import Region, find_region
 from depthwise.analysis.sizes import InputSizes, find_input_sizes, find_lossless_sizes
 from depthwise.analysis.tutorial_table import write_tutorial_table
 from depthwise.analysis.unread import Unread, find_unread
-from depthwise.errors import GraphError
+from depthwise.errors import GraphError, did_you_mean
 from depthwise.graph import SizedGraph
 from depthwise.layers.mixing import Opaque, Reshape
 from depthwise.layers.ops import Shape, Size, format_shape
@@ -170,7 +169,7 @@ class Analysis:
             if layer.name == name:
                 return layer
         names = [layer.name for layer in self.layers]
-        meant = "".join(f" Did you mean {guess!r}?" for guess in get_close_matches(name, names, 1))
+        meant = did_you_mean(name, names)
         raise GraphError(f"no layer is called {name!r}.{meant} There are: {', '.join(names)}.")
 
     def region(self, layer: str, unit: tuple[int, ...] | None = None) -> Region:

@@ -100,10 +100,10 @@ def _mended(target: str, settings: Settings, unsafe: bool, write: bool) -> tuple
     """The target after its fixes, and what to print of them."""
     from depthwise.mending import fix_all
     from depthwise.rules import Checked
-    from depthwise.targets import is_module, open_target
+    from depthwise.targets import open_target
 
     opened = open_target(target)
-    if not isinstance(opened, str) and not is_module(opened) and not isinstance(opened, (list, tuple)):
+    if opened.estimator is not None:
         raise RuleError(f"{target}: fixes are written for layer lists and modules only. Apply them with dw.apply.")
     mended = fix_all(opened, settings.input_shape, unsafe=unsafe, **settings.options())
     path, line = find_place(target)
@@ -111,9 +111,12 @@ def _mended(target: str, settings: Settings, unsafe: bool, write: bool) -> tuple
     if not mended.steps:
         return one, ""
     steps = [f"{target}: {step}" for step in mended.steps]
-    if is_module(mended.network):
+    if opened.layers is None:
         return one, "\n".join([*steps, f"{target}: these are changes of the class; make them in its file."])
-    before, after = _written(target, opened), _written(target, mended.network)
+    after = _written(target, mended.network)
+    before = (
+        Path(target).read_text(encoding="utf-8").splitlines() if _is_toml(target) else _written(target, opened.layers)
+    )
     if not write:
         return one, "\n".join(difflib.unified_diff(before, after, target, target, lineterm=""))
     if _is_toml(target):
@@ -127,15 +130,12 @@ def _is_toml(target: str) -> bool:
     return target.strip().lower().endswith(".toml")
 
 
-def _written(target: str, network: Any) -> list[str]:
+def _written(target: str, layers: Any) -> list[str]:
     """A layer list as lines: TOML for files, else a notation, or one record a line where no notation can say it."""
-    from depthwise.layers import as_layers
-    from depthwise.notation import read_layers, write_layers, write_toml
+    from depthwise.notation import write_layers, write_toml
 
     if _is_toml(target):
-        same = isinstance(network, str)
-        return (Path(target).read_text(encoding="utf-8") if same else write_toml(network)).splitlines()
-    layers = read_layers(network) if isinstance(network, str) else as_layers(network)
+        return write_toml(layers).splitlines()
     try:
         return [write_layers(layers)]
     except DepthwiseError:

@@ -17,12 +17,11 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from depthwise.cli.options import read_shape
-from depthwise.errors import RuleError
+from depthwise.errors import RuleError, did_you_mean
 
 FILE = "pyproject.toml"
 
@@ -121,8 +120,8 @@ def _settings(table: object, path: Path) -> Settings:
     for key, value in table.items():
         name = key.replace("-", "_")
         if name not in TYPES:
-            guess = "".join(f" Did you mean {meant!r}?" for meant in get_close_matches(name, TYPES, 1))
-            raise RuleError(f"{path}: [tool.depthwise] has no {key!r}.{guess} It has: targets, {', '.join(TYPES)}.")
+            meant = did_you_mean(name, TYPES)
+            raise RuleError(f"{path}: [tool.depthwise] has no {key!r}.{meant} It has: targets, {', '.join(TYPES)}.")
         fits = isinstance(value, TYPES[name]) and not isinstance(value, bool)
         codes = not isinstance(value, list) or all(isinstance(code, str) for code in value)
         _demand(fits and codes, path, key, value, WORDS[TYPES[name]])

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from depthwise.cli.options import AsJson, picture_shape, print_json
-from depthwise.errors import DepthwiseError, TargetError
+from depthwise.errors import DepthwiseError, TargetError, did_you_mean
 
 if TYPE_CHECKING:
     import numpy as np
@@ -157,6 +156,5 @@ def _read_words(what: str | None) -> list[str]:
         raise DepthwiseError(f"--what names no picture. There are: {listed}.")
     for word in words:
         if word not in WORDS:
-            meant = "".join(f" Did you mean {guess!r}?" for guess in get_close_matches(word, WORDS, 1))
-            raise DepthwiseError(f"there is no picture {word!r}.{meant} There are: {listed}.")
+            raise DepthwiseError(f"there is no picture {word!r}.{did_you_mean(word, WORDS)} There are: {listed}.")
     return words

@@ -37,8 +37,7 @@ def report(
     images = None if data is None else _read_images(data, opened, shape, size)
     X, y = (None, None) if images is None else (images.X, images.y)
     command = shlex.join(["depthwise", *sys.argv[1:]])
-    network = target if isinstance(opened, str) else opened
-    page = make_report(network, X, y, shape, title=title or _name(target), n_samples=samples, command=command)
+    page = make_report(opened, X, y, shape, title=title or _name(target), n_samples=samples, command=command)
     page.save(output)
     n_bytes = len(page.html.encode())
     if as_json:
@@ -62,8 +61,8 @@ def _read_images(data: str, opened: Any, shape: tuple[int, ...] | None, size: st
     from depthwise.errors import UnsplitError
 
     sides = read_size(size)
-    if sides is None and hasattr(opened, "input_shape_"):
-        sides = picture_shape(opened)[1:]
+    if sides is None and opened.fitted is not None:
+        sides = picture_shape(opened.fitted)[1:]
     elif sides is None and shape is not None and len(shape) == 3:
         sides = shape[1], shape[2]
     try:

@@ -101,9 +101,9 @@ class ArchitectureDisplay:
         cls, target: object, input_shape: Iterable[int] | None = None, n_outputs: int | None = None, **options: Any
     ) -> Self:
         """Draw any network that :func:`depthwise.analyze` reads; the same arguments."""
-        target = open_target(target)  # once: a class would be called anew, with other weights
-        analysis = analyze(target, input_shape, n_outputs)
-        return cls(analysis, judge(target, input_shape=analysis.input_shape), **options)
+        network = open_target(target).network  # once: a class would be called anew, with other weights
+        analysis = analyze(network, input_shape, n_outputs)
+        return cls(analysis, judge(network, input_shape=analysis.input_shape), **options)
 
     @classmethod
     def from_estimator(cls, net: Any) -> Self:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 RAW, SMOOTH, CHOSEN = "0.75", "#0072B2", "#D55E00"
 """Gray, and blue and vermillion of Okabe and Ito's palette."""
 ROOM = 1.1
-"""How far above the first loss the picture goes; what lies higher has diverged."""
+"""How far above the loss of the first half the picture goes; what lies higher has diverged."""
 
 
 class LearningRateDisplay(Display):
@@ -51,11 +51,7 @@ class LearningRateDisplay(Display):
             label = f"suggestion: {found.suggestion:.1e}"
             ax.axvline(found.suggestion, color=CHOSEN, linestyle="--", label=label)
         ax.set(xscale="log", xlabel="learning rate", ylabel="loss")
-        if len(found.smoothed):
-            low, high = (
-                float(found.smoothed.min()),
-                ROOM * float(found.smoothed[: max(len(found.smoothed) // 2, 1)].max()),
-            )
-            ax.set_ylim(low - 0.1 * (high - low), high)
+        begun = found.smoothed[: max(len(found.smoothed) // 2, 1)]
+        ax.set_ylim(0.95 * float(found.losses.min()), ROOM * float(begun.max()))
         ax.legend(loc="lower left")
         return self

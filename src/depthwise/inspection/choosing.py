@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from depthwise.errors import TargetError
+from depthwise.errors import TargetError, did_you_mean
 from depthwise.modules import Network
 
 CLOSEST = 3
@@ -77,8 +76,7 @@ def find_layer(module: nn.Module, layer: object) -> Chosen:
         return Chosen(name, paths[declared[name]])
     if name in paths:
         return Chosen(name, paths[name])
-    guesses = get_close_matches(str(name), [*declared] or [*paths], CLOSEST)
-    meant = f" Did you mean {' or '.join(map(repr, guesses))}?" if guesses else ""
+    meant = did_you_mean(name, declared or paths, CLOSEST)
     raise TargetError(f"there is no layer {name!r}.{meant} There are: {_listed(names)}.")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from depthwise.errors import GraphError, SizeError
+from depthwise.errors import GraphError, SizeError, did_you_mean
 from depthwise.inspection.asking import undisturbed
 from depthwise.layers.ops import format_shape
 
@@ -138,7 +137,7 @@ def _map_of(module: nn.Module, images: Tensor, layer: str | None) -> tuple[str, 
 
     parts = dict(module.named_modules())
     if layer is not None and layer not in parts:
-        meant = "".join(f" Did you mean {guess!r}?" for guess in get_close_matches(layer, parts, 1))
+        meant = did_you_mean(layer, parts)
         raise GraphError(f"the module has no layer {layer!r}.{meant} There are: {', '.join(filter(None, parts))}.")
     wanted = {path: part for path, part in parts.items() if path} if layer is None else {layer: parts[layer]}
     hooks = [part.register_forward_hook(remember(path)) for path, part in wanted.items()]

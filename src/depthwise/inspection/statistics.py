@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from math import sqrt
 from typing import Any
 
@@ -16,7 +15,7 @@ import torch.nn.functional as F
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from depthwise.errors import DataError, TargetError
+from depthwise.errors import DataError, TargetError, did_you_mean
 from depthwise.graph import SizedNode
 from depthwise.inspection.asking import batch_length, choose_targets, demand_module, refused, to_tensor, undisturbed
 from depthwise.inspection.choosing import CLOSEST, hooked
@@ -103,8 +102,7 @@ class Statistics:
             if layer.layer == name:
                 return layer
         names = [layer.layer for layer in self.layers]
-        guesses = get_close_matches(name, names, CLOSEST)
-        meant = f" Did you mean {' or '.join(map(repr, guesses))}?" if guesses else ""
+        meant = did_you_mean(name, names, CLOSEST)
         raise TargetError(f"there is no layer {name!r}.{meant} There are: {', '.join(names)}.")
 
     def table(self) -> Table:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from depthwise.errors import TargetError
+from depthwise.errors import TargetError, did_you_mean
 from depthwise.inspection.choosing import find_layer
 
 RGB = 3
@@ -71,6 +70,6 @@ def read_weights(module: nn.Module, layer: object = None) -> LayerWeights:
     if not isinstance(path, str):
         path = find_layer(module, path).name
     if path not in convolutions:
-        meant = "".join(f" Did you mean {guess!r}?" for guess in get_close_matches(path, convolutions, 1))
+        meant = did_you_mean(path, convolutions)
         raise TargetError(f"{path!r} is no convolution.{meant} There are: {', '.join(convolutions)}.")
     return LayerWeights(path, convolutions[path].weight.detach().float().cpu().numpy().copy())

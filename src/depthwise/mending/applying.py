@@ -8,7 +8,7 @@ from typing import Any
 from depthwise.errors import RuleError
 from depthwise.mending.lists import change_layers
 from depthwise.rules import Finding, Fix, Remedy
-from depthwise.targets import is_estimator, is_module, open_target, read_target
+from depthwise.targets import open_target
 
 
 def apply(fix: Fix | Remedy | Finding | None, target: Any, input_shape: Iterable[int] | None = None) -> Any:
@@ -45,15 +45,16 @@ def apply(fix: Fix | Remedy | Finding | None, target: Any, input_shape: Iterable
     chosen = fix.fix if isinstance(fix, (Remedy, Finding)) else fix
     if not isinstance(chosen, Fix):
         raise RuleError("there is no fix to apply: the finding is mended by hand. Its remedies tell how.")
-    target = open_target(target)
-    if is_module(target):
+    opened = open_target(target, input_shape)
+    changed: Any
+    if opened.layers is not None:
+        changed = change_layers(opened.layers, chosen.edits)
+    else:
         from depthwise.mending.modules import change_module
 
-        return change_module(target, chosen.edits, input_shape)
-    if is_estimator(target):
-        from sklearn.base import clone
+        changed = change_module(opened.module, chosen.edits, opened.input_shape)  # type: ignore[arg-type]
+    if opened.estimator is None:
+        return changed
+    from sklearn.base import clone
 
-        shape = getattr(target, "input_shape_", None) if input_shape is None else input_shape
-        changed = apply(chosen, target.layers, shape)
-        return clone(target).set_params(layers=changed if is_module(changed) else list(changed))
-    return change_layers(read_target(target), chosen.edits)
+    return clone(opened.estimator).set_params(layers=changed if opened.layers is None else list(changed))

@@ -11,12 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from depthwise.errors import LayerError, RuleError
+from depthwise.errors import LayerError, RuleError, did_you_mean
 from depthwise.graph import Change, Edit, Graph, Insert, Node, Remove
 from depthwise.layers import Input, Layer, Residual, as_layers, layer_names, with_input
 from depthwise.layers.ops import Activation, Norm
 from depthwise.mending.records import argument_for, record_for
-from depthwise.nodes import closest_name
 
 IMPLIED = ("flatten",)
 """Roles of nodes that no argument tells: they come and go with their layer."""
@@ -97,7 +96,7 @@ class _Change:
     def _known(self, name: str) -> Node:
         if name not in self.nodes:
             raise RuleError(
-                f"there is no layer {name!r} in this list.{closest_name(name, self.nodes)} "
+                f"there is no layer {name!r} in this list.{did_you_mean(name, self.nodes)} "
                 "Apply a fix to the network that was checked."
             )
         return self.nodes[name]

@@ -9,11 +9,10 @@ from typing import Any
 from depthwise.analysis import Analysis, analyze_graph
 from depthwise.errors import GraphError, RuleError, SizeError
 from depthwise.graph import Graph
-from depthwise.layers import as_layers
 from depthwise.mending.applying import apply
 from depthwise.network import check
 from depthwise.rules import Costs, Finding, Findings, Price, Remedy
-from depthwise.targets import is_estimator, is_module, open_target, read_graph, read_target
+from depthwise.targets import open_target, read_graph
 
 MOST_STEPS = 60
 """Changes after which a network is given up: each takes a layer out, puts one in, or sets an argument."""
@@ -109,19 +108,12 @@ class Walk:
 
     def __init__(self, target: Any, input_shape: Iterable[int] | None, **options: Any) -> None:
         # Opened once: a class would be called anew, with other weights, at every step.
-        target = open_target(target)
-        self.options = options
-        if is_estimator(target):
-            # The first step makes an unfitted copy, which does not know them any more.
-            input_shape = getattr(target, "input_shape_", None) if input_shape is None else input_shape
-            if options.get("n_outputs") is None and getattr(target, "graph_", None) is not None:
-                self.options = {**options, "n_outputs": target.graph_.output_shape[0]}
-        elif not is_module(target):
-            target = as_layers(read_target(target))
-        self.shape = None if input_shape is None else tuple(input_shape)
-        self.before = self._measured(target)
-        self.state = State(target, (), check(target, self.shape, **self.options))
-        self._seen = {_without_names(self._graph(target))}
+        opened = open_target(target, input_shape, options.get("n_outputs"))
+        # The first step makes an unfitted copy of an estimator, which does not know them any more.
+        self.shape, self.options = opened.input_shape, {**options, "n_outputs": opened.n_outputs}
+        self.before = self._measured(opened)
+        self.state = State(opened.network, (), check(opened, **self.options))
+        self._seen = {_without_names(self._graph(opened))}
 
     def go(self, finding: Finding, remedy: Remedy) -> bool:
         """Take a remedy, if it can be applied, leads to a new network, and makes no new error."""

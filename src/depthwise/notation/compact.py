@@ -37,10 +37,9 @@ wiring (``name=``, ``inputs=``, and with it Add and Concat) cannot be said; TOML
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from typing import Any
 
-from depthwise.errors import NotationError
+from depthwise.errors import NotationError, did_you_mean
 from depthwise.layers import Dense, Input, Layer, Output, Residual, ZeroPad2D
 from depthwise.layers.layer import ACTIVATIONS, NO_ACTIVATION
 from depthwise.notation.scanner import MOST_LAYERS, Scanner, count_layers
@@ -198,8 +197,8 @@ class _Reader(Scanner):
         if name in NO_ACTIVATION:
             return {"activation": None}
         if name not in ACTIVATIONS:
-            guesses = "".join(f" Did you mean {guess!r}?" for guess in get_close_matches(name, ACTIVATIONS, 1))
-            self.fail(f"{name!r} is no activation.{guesses} Write none or one of {', '.join(ACTIVATIONS)}.", start)
+            meant = did_you_mean(name, ACTIVATIONS)
+            self.fail(f"{name!r} is no activation.{meant} Write none or one of {', '.join(ACTIVATIONS)}.", start)
         return {"activation": name}
 
     def details(self, written: str, word: Word) -> dict[str, Any]:

@@ -28,10 +28,9 @@ import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import MISSING, fields
-from difflib import get_close_matches
 from typing import Any
 
-from depthwise.errors import DepthwiseError, NotationError
+from depthwise.errors import DepthwiseError, NotationError, did_you_mean
 from depthwise.layers import LAYERS, Layer, as_layers
 from depthwise.notation.scanner import MOST_NESTED
 
@@ -102,10 +101,10 @@ def _layer(table: object, where: str, nesting: int) -> Layer:
     name = table["kind"]
     kind = KINDS.get(name.lower()) if isinstance(name, str) else None
     if kind is None:
-        guesses = "".join(f" Did you mean {guess!r}?" for guess in get_close_matches(str(name).lower(), KINDS, 1))
+        meant = did_you_mean(str(name).lower(), KINDS)
         listed = ", ".join(KINDS)
         raise NotationError(
-            f"cannot read the TOML text at {where}: {name!r} is no kind of layer.{guesses} Kinds: {listed}."
+            f"cannot read the TOML text at {where}: {name!r} is no kind of layer.{meant} Kinds: {listed}."
         )
     for argument, value in arguments.items():
         if argument in LISTS:

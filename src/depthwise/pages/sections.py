@@ -17,6 +17,7 @@ from depthwise.layers.ops import format_shape
 from depthwise.pages.curves import draw_curves
 from depthwise.pages.pixels import scale_images, to_picture
 from depthwise.pages.subject import Subject
+from depthwise.targets import Target
 
 MOST_CLASSES = 30
 """Classes that are listed one by one."""
@@ -208,16 +209,17 @@ def show_rerun(subject: Subject) -> Section:
     return Section("rerun", "How to run it again", data, {"versions": dict(facts), "parameters": parameters})
 
 
-def _written(target: Any) -> str:
+def _written(target: Target) -> str:
     """A network as text: notation, or a record a line; of a module what it prints."""
     from depthwise.errors import DepthwiseError
-    from depthwise.notation import read_layers, write_layers
+    from depthwise.notation import write_layers
 
-    layers = getattr(target, "layers", target)
+    if target.layers is None:
+        return str(target.module)
     try:
-        return write_layers(read_layers(layers) if isinstance(layers, str) else layers)
-    except (DepthwiseError, TypeError):
-        return "\n".join(map(str, layers)) if isinstance(layers, (list, tuple)) else str(layers)
+        return write_layers(target.layers)
+    except DepthwiseError:
+        return "\n".join(map(str, target.layers))
 
 
 def write_json(value: Any) -> str:

@@ -18,7 +18,7 @@ from depthwise.errors import DataError
 from depthwise.layers.ops import format_shape
 from depthwise.network import analyze, check
 from depthwise.rules import Findings
-from depthwise.targets import is_estimator, is_module, open_target
+from depthwise.targets import Target, open_target
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Subject:
     title
         What it is called.
     target
-        The network as it was handed over, opened.
+        The network, opened.
     analysis, findings
         What can be said without running it.
     images
@@ -44,7 +44,7 @@ class Subject:
     """
 
     title: str
-    target: Any
+    target: Target
     analysis: Analysis
     findings: Findings
     images: NDArray[Any] | None
@@ -55,12 +55,12 @@ class Subject:
     @property
     def net(self) -> Any:
         """The estimator, if it is fitted."""
-        return self.target if is_estimator(self.target) and hasattr(self.target, "history_") else None
+        return self.target.fitted
 
     @property
     def module(self) -> nn.Module | None:
         """The module with its weights, if there is one to run."""
-        return self.net.module_ if self.net is not None else self.target if is_module(self.target) else None
+        return self.target.module if self.target.estimator is None else getattr(self.net, "module_", None)
 
     @property
     def looks(self) -> bool:
@@ -102,7 +102,7 @@ class Subject:
             return None
         if self.module is None:
             return np.unique(self.labels, return_inverse=True)[1]
-        columns = read_classes(self.target, self.labels, len(self.labels))
+        columns = read_classes(self.target.network, self.labels, len(self.labels))
         assert columns is not None
         if columns.dtype.kind not in "iub" or columns.min() < 0 or columns.max() >= len(self.classes):
             values = sorted(set(columns.tolist()))
@@ -159,8 +159,10 @@ def gather(
         raise DataError(f"n_samples is {n_samples!r} but must be a whole number of 1 or more.")
     if X is None and y is not None:
         raise DataError("y: holds labels, but there are no images. Give X too.")
-    target: Any = open_target(network)
-    images = None if X is None else _read_images(target, X)
+    target = open_target(network)
+    net = target.fitted
+    runs = net is not None or (target.estimator is None and target.module is not None)
+    images = None if X is None else read_pictures(target.network, X) if runs else put_channels_first(np.asarray(X))
     shape = input_shape if input_shape is not None or images is None else images.shape[1:]
     if images is not None and input_shape is not None and tuple(input_shape) != images.shape[1:]:
         raise DataError(
@@ -170,19 +172,8 @@ def gather(
     labels = None if y is None else np.asarray(y)
     if images is not None and labels is not None and len(labels) != len(images):
         raise DataError(f"X and y: {len(images)} images but {len(labels)} labels. Give each image one.")
-    width = len(target.classes_) if hasattr(target, "classes_") else None
-    fitted = is_estimator(target) and hasattr(target, "history_")
-    own = isinstance(getattr(target, "layers", None), nn.Module) and fitted
-    looked_at = target.module_ if own else target
-    analysis = analyze(looked_at, shape, None if fitted else width)
-    findings = target.findings_ if fitted else check(looked_at, shape, width)
-    name = title or (network if isinstance(network, str) else type(target).__name__)
-    name = name if not isinstance(target, (list, tuple)) or title else "Layer list"
+    analysis = analyze(target if net is None or target.module is None else net.module_, shape)
+    findings = check(target, shape) if net is None else net.findings_
+    kind = "Layer list" if target.network is target.layers else type(target.network).__name__
+    name = title or (network if isinstance(network, str) else kind)
     return Subject(name, target, analysis, findings, images, labels, n_samples, command or "")
-
-
-def _read_images(target: object, X: Any) -> NDArray[Any]:
-    fitted = is_estimator(target) and hasattr(target, "history_")
-    if fitted or is_module(target):
-        return read_pictures(target, X)
-    return put_channels_first(np.asarray(X))

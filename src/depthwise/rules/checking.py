@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from difflib import get_close_matches
 
 from depthwise.analysis import analyze_graph
 from depthwise.analysis.health import TrainingHealth
-from depthwise.errors import DoesNotFit, RuleError, SizeError
+from depthwise.errors import DoesNotFit, RuleError, SizeError, did_you_mean
 from depthwise.graph import Graph
 from depthwise.layers.ops import Shape
 from depthwise.rules.facts import Facts
@@ -136,8 +135,8 @@ def choose_rules(rules: tuple[Rule, ...], select: Iterable[str], ignore: Iterabl
     for code in wanted + unwanted:
         if not any(matches(rule, code) for rule in rules):
             known = [rule.code for rule in rules] + [rule.name for rule in rules]
-            guess = "".join(f" Did you mean {meant!r}?" for meant in get_close_matches(code, known, 1))
-            raise RuleError(f"there is no rule {code!r}.{guess} `depthwise rules` lists all of them.")
+            meant = did_you_mean(code, known)
+            raise RuleError(f"there is no rule {code!r}.{meant} `depthwise rules` lists all of them.")
     return tuple(
         rule
         for rule in rules

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-
-from depthwise.errors import RuleError
+from depthwise.errors import RuleError, did_you_mean
 
 CLASSES = (
     "CrossEntropyLoss",
@@ -101,10 +99,8 @@ name of torch.nn or torch.nn.functional, or the loss itself.
         kinds = loss.__mro__ if isinstance(loss, type) else type(loss).__mro__
         made_from = [kind.__name__ for kind in kinds if kind.__name__ in CLASSES]
         return made_from[0] if made_from else getattr(loss, "__name__", type(loss).__name__)
-    text = str(loss)
-    near = get_close_matches(text.rpartition(".")[2], [*CLASSES, *FUNCTIONS, *OURS], 1)
-    guess = f" Did you mean {near[0]!r}?" if near else ""
+    meant = did_you_mean(str(loss).rpartition(".")[2], [*CLASSES, *FUNCTIONS, *OURS])
     raise RuleError(
-        f"loss is {loss!r}, which is no known loss.{guess} "
+        f"loss is {loss!r}, which is no known loss.{meant} "
         "Give a name of torch.nn or torch.nn.functional, or the loss itself."
     )

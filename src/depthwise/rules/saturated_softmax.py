@@ -35,7 +35,7 @@ def saturated_softmax(facts: Facts) -> Iterator[Finding]:
         return
     if last.certain - last.valid_accuracy > WRONG:
         yield saturated_softmax.finding(
-            facts.training.layers[-1:] and [facts.training.layers[-1].layer],
+            [layer.layer for layer in facts.training.layers[-1:]],
             f"{percent(last.certain)} of the answers have a probability above 0.9999, but "
             f"{percent(last.valid_accuracy)} are right",
             remedies=[

@@ -20,7 +20,7 @@ LAYERS = (
 INPUT_SHAPE = (1, 16, 16)
 UNITS = {"conv2d1": 16, "conv2d3": 32, "conv2d4": 32, "output6": 10}
 EPOCHS = 5
-DATA = DataHealth(4000, 1000, 0, 255, 0.1, (400,) * 10, 2.303)
+DATA = DataHealth(4000, 1000, 0, 255, 0.1, (400,) * 10, 2.303, duplicates=0)
 LOSSES = ((1.2, 0.7, 0.72), (0.6, 0.5, 0.81), (0.42, 0.4, 0.87), (0.35, 0.36, 0.89), (0.3, 0.33, 0.9))
 
 
@@ -47,7 +47,8 @@ def trained(
     records = [_layer(name, (layers or {}).get(name, {})) for name in UNITS]
     course = [EpochHealth(32, *losses, learning_rate=1e-3, certain=0.1) for losses in LOSSES]
     for column, values in (epochs or {}).items():
-        course = [replace(epoch, **{column: value}) for epoch, value in zip(course, values, strict=True)]
+        changed: list[dict[str, Any]] = [{column: value} for value in values]
+        course = [replace(epoch, **change) for epoch, change in zip(course, changed, strict=True)]
     about = replace(DATA, **(data or {}))
     health = TrainingHealth(about, tuple(records), tuple(course), 128, "float32", "Adam", 1e-3)
     return Example(LAYERS, INPUT_SHAPE, health=replace(health, **changes))

@@ -20,6 +20,8 @@ LOOKED_AT = 512
 """Images whose pixels are looked at, spread over all."""
 KEY_PIXELS = 64
 """Pixels of an image, at random places, of which its first key is made; equal keys are compared in full."""
+MOST_BYTES = 1 << 31
+"""Size of the training images up to which they are compared with those of validation; a file may lie behind them."""
 
 
 def measure_data(net: NeuralNet, train: DeviceData, valid: DeviceData | None) -> DataHealth:
@@ -39,7 +41,7 @@ def measure_data(net: NeuralNet, train: DeviceData, valid: DeviceData | None) ->
     classes = net.outputs_are == "classes"
     counts = None
     if classes and targets.ndim == 1:
-        counts = tuple(torch.bincount(targets.long(), minlength=len(net.classes_)).tolist())  # type: ignore[attr-defined]
+        counts = tuple(torch.bincount(targets.long(), minlength=len(_classes(net))).tolist())
     return DataHealth(
         n_train=len(train),
         n_valid=0 if valid is None else len(valid),
@@ -48,7 +50,7 @@ def measure_data(net: NeuralNet, train: DeviceData, valid: DeviceData | None) ->
         constant_pixels=rounded(float(constant)),
         class_counts=counts,
         chance_loss=_chance_loss(net, train, targets),
-        duplicates=0 if valid is None else count_repeated(valid, train),
+        duplicates=None if valid is None else count_repeated(valid, train),
         least_target=None if classes else rounded(float(targets.min())),
         greatest_target=None if classes else rounded(float(targets.max())),
         weighted=train.weights is not None,
@@ -86,21 +88,23 @@ def count_repeated(images: DeviceData, others: DeviceData) -> int:
     """
     if not (isinstance(images.X, Tensor) and isinstance(others.X, Tensor)):
         return 0  # to read them all would take as long as an epoch
+    if not isinstance(images.X, Tensor) or not isinstance(others.X, Tensor) or others.X.nbytes > MOST_BYTES:
+        return None
     if images.X.shape[1:] != others.X.shape[1:] or images.X.dtype != others.X.dtype:
         return 0
-    keys, other_keys = _keys(images), _keys(others)
+    keys, other_keys = _keys(images.X, images.rows), _keys(others.X, others.rows)
     here, there = np.isin(keys, other_keys), np.isin(other_keys, keys)
     known = {image.tobytes() for image in _pixels(others, there)}
     return sum(image.tobytes() in known for image in _pixels(images, here))
 
 
-def _keys(data: DeviceData) -> NDArray[np.int64]:
+def _keys(X: Tensor, rows: Tensor) -> NDArray[np.int64]:
     """A whole number for each image, the same for equal ones: sums that overflow do so alike."""
     generator = torch.Generator().manual_seed(0)
-    places = torch.randperm(prod(data.X.shape[1:]), generator=generator)[:KEY_PIXELS]
+    places = torch.randperm(prod(X.shape[1:]), generator=generator)[:KEY_PIXELS]
     factors = torch.randint(2**62, (len(places),), generator=generator)
-    columns = torch.unravel_index(places.to(data.X.device), data.X.shape[1:])
-    pixels = data.X[(data.rows[:, None], *columns)].cpu()
+    columns = torch.unravel_index(places.to(X.device), X.shape[1:])
+    pixels = X[(rows[:, None], *columns)].cpu()
     if pixels.is_floating_point():
         pixels = pixels.double().view(torch.int64)
     numbers: NDArray[np.int64] = (pixels.long() * factors).sum(1).numpy()
@@ -113,6 +117,11 @@ def _pixels(data: DeviceData, chosen: NDArray[np.bool_]) -> NDArray[np.generic]:
     return pixels
 
 
+def _classes(net: NeuralNet) -> NDArray[np.generic]:
+    classes: NDArray[np.generic] = net.classes_  # type: ignore[attr-defined]  # of classifiers alone
+    return classes
+
+
 def _chance_loss(net: NeuralNet, train: DeviceData, targets: Tensor) -> float | None:
     """Loss of the best answer that is the same for all images: the entropy of the classes, or the variance."""
     if train.weights is not None or net.l1 or net.l2:
@@ -122,7 +131,7 @@ def _chance_loss(net: NeuralNet, train: DeviceData, targets: Tensor) -> float | 
         return rounded(float(targets.double().var(0, correction=0).mean())) if known else None
     if net.loss not in (None, "cross_entropy", "bce"):
         return None
-    n_classes = net.n_outputs_ if targets.ndim == 1 and net.n_outputs_ > 1 else 2
+    n_classes = len(_classes(net)) if targets.ndim == 1 else 2
     if targets.ndim == 1:
         shares = torch.bincount(targets.long(), minlength=n_classes).double()[None] / len(targets)
     else:

@@ -22,6 +22,7 @@ from depthwise.training.batches import DeviceData
 from depthwise.training.data_health import measure_data, rounded, spread
 from depthwise.training.history import EpochRecord
 from depthwise.training.loop import compute_output
+from depthwise.training.randomness import own_randomness
 from depthwise.training.watching import Watched, batch_norms, watched_layers
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ STEPS_A_SAMPLE = 16
 LOOKED_AT_SHARE, LOOKED_AT_LEAST, LOOKED_AT = 32, 64, 256
 """Images that are sent through the layers: one for so many training images, at least and at most so many.  Forward
 alone is a third of a step, so that they are 1 % of the work of an epoch."""
+FEWEST = 32
+"""Images from which on a unit that gives one value for all of them is counted as dead."""
 CERTAIN = 0.9999
 """Probability from which on float32 tells an answer from a sure one by few more digits."""
 
@@ -60,18 +63,20 @@ class HealthRecorder:
     def __init__(self, net: NeuralNet, train: DeviceData, valid: DeviceData | None) -> None:
         self.net, self.train, self.valid = net, train, valid
         self.layers = watched_layers(net.module_)
-        self.data = measure_data(net, train, valid)
+        with own_randomness(net.device_):  # a data set may make its images at random
+            self.data = measure_data(net, train, valid)
         self.epochs: list[EpochHealth] = []
         self.columns: list[dict[str, list[Any]]] = [{name: [] for name in COLUMNS} for _ in self.layers]
         self.units = [0] * len(self.layers)
         self.batch_size = 0
         self.non_finite: NonFinite | None = None
         self._step, self._steps, self._sampled = 0, 0, frozenset[int]()
-        self._weights: list[nn.Parameter] = []
+        self._weights: list[Tensor] = []
         self._before: list[Tensor] = []
-        self._lengths: list[tuple[list[nn.Parameter], Tensor]] = []
+        self._lengths: list[tuple[list[Tensor], Tensor]] = []
         self._seen: dict[tuple[int, str], list[Tensor]] = {}
         self._certain: list[Tensor] = []
+        self._looked_at = 0
 
     def restore(self, health: TrainingHealth | None) -> None:
         """Go on from the record of an earlier fit, or of one that was interrupted, of the same network."""
@@ -108,12 +113,13 @@ class HealthRecorder:
     def look(self) -> None:
         """Send some images through the layers: validation images if there are any, the same after every epoch."""
         data = self.train if self.valid is None else self.valid
-        count = min(max(LOOKED_AT_LEAST, len(self.train) // LOOKED_AT_SHARE), LOOKED_AT)
+        rows = spread(data.rows, min(max(LOOKED_AT_LEAST, len(self.train) // LOOKED_AT_SHARE), LOOKED_AT))
+        self._looked_at = len(rows)
         module = self.net.module_.eval()
         compiled, module._compiled_call_impl = module._compiled_call_impl, None  # hooks would not be called
         try:
             with torch.inference_mode(), self._hooked():
-                for batch in data.part(spread(data.rows, count)).in_order():
+                for batch in data.part(rows).in_order():
                     compute_output(module, batch.images, self.net.precision_)
         finally:
             module._compiled_call_impl = compiled
@@ -179,7 +185,7 @@ class HealthRecorder:
 
     def _count_dead(self, place: int) -> int | None:
         greatest, least = self._seen.get((place, "greatest")), self._seen.get((place, "least"))
-        if not greatest or not least:
+        if not greatest or not least or self._looked_at < FEWEST:
             return None
         return int((torch.stack(greatest).amax(0) == torch.stack(least).amin(0)).sum())
 
@@ -206,9 +212,7 @@ class HealthRecorder:
         )
 
 
-def _by_weights(
-    samples: list[dict[nn.Parameter, list[float]]], weights: Sequence[nn.Parameter], which: int
-) -> float | None:
+def _by_weights(samples: list[dict[Tensor, list[float]]], weights: Sequence[nn.Parameter], which: int) -> float | None:
     """Length of the gradient (0) or step (1) of a layer by that of its weights, median of the samples."""
     ratios = []
     for lengths in samples:

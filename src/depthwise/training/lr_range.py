@@ -92,7 +92,7 @@ def lr_range(
     Raises
     ------
     TrainingError
-        `net` is no estimator, the range is empty, or there are too few steps.
+        `net` is no estimator, the range is empty, there are too few steps, or the loss is not finite from the first.
 
     References
     ----------
@@ -143,13 +143,15 @@ def _measure(training: Training, rates: NDArray[np.float64]) -> NDArray[np.float
         smoothed = _smooth(losses, WIDTH * len(rates))
         if len(losses) > FEWEST and smoothed[-1] > DIVERGED * smoothed.min():
             break
+    if not losses:
+        raise TrainingError("lr_range: the loss is not finite before the first step. Look at loss= and at the targets.")
     return np.array(losses)
 
 
 def _judge(tried: NDArray[np.float64], losses: NDArray[np.float64], steps: int) -> LearningRateRange:
     smoothed = _smooth(losses, WIDTH * steps)
     first = int(SKIPPED * steps)
-    best = int(smoothed.argmin()) if len(smoothed) else 0
+    best = int(smoothed.argmin())
     if best <= first or smoothed[best] > FALLEN * smoothed[: first + 1].mean():
         return LearningRateRange(tried, losses, smoothed, None)
     slopes = np.gradient(smoothed)[first : best + 1]

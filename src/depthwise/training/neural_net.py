@@ -28,7 +28,7 @@ from depthwise.training.export import export
 from depthwise.training.fitting import Training
 from depthwise.training.heap import kept_heap
 from depthwise.training.history import History
-from depthwise.training.inputs import arrange, input_shape_of, read_images
+from depthwise.training.inputs import input_shape_of, read_images
 from depthwise.training.layer_params import LayerParams, declared_layers, refuse_taken_names
 from depthwise.training.layer_views import Layers, view_layers
 from depthwise.training.loop import Objective, evaluate, predict_outputs
@@ -36,7 +36,14 @@ from depthwise.training.losses import Loss, LossFunction, Smoothed, choose_loss
 from depthwise.training.new_networks import NewNetwork, declared_shape, make_network
 from depthwise.training.parallel import train_in_processes
 from depthwise.training.parameters import check_parameters
-from depthwise.training.preparing import arrange_images, read_known, read_pairs, split_data, standardize
+from depthwise.training.preparing import (
+    arrange_images,
+    read_known,
+    read_known_images,
+    read_pairs,
+    split_data,
+    standardize,
+)
 from depthwise.training.ranks import Ranks, is_launched, join_group
 from depthwise.training.resume import SavedTraining
 from depthwise.training.stages import n_epochs
@@ -255,7 +262,10 @@ class NeuralNet(LayerParams):
         return load_weights(self, source)
 
     def evaluate(self, X: Any, y: Any = None) -> tuple[float, int | None]:
-        """Mean loss, without penalties, and the number of right answers (``None`` for regression); data as `fit` takes."""
+        """Mean loss, without penalties, and the number of right answers (``None`` for regression).
+
+        Images and targets come in the forms that ``fit`` takes.
+        """
         check_is_fitted(self)
         objective = Objective(self._loss(), self.precision_)
         seen = evaluate(self.module_, read_known(self, X, y, "").in_order(), objective, counts=self._classifies)
@@ -357,7 +367,7 @@ class NeuralNet(LayerParams):
 
     def _predict_outputs(self, X: Any) -> Tensor:
         check_is_fitted(self)
-        data = DeviceData.on(self.device_, arrange(read_images(self, X, reset=False), self.input_shape_))
+        data = DeviceData.on(self.device_, read_known_images(self, X))
         with kept_heap(len(data) > EVALUATION_BATCH):  # one batch has nothing to take twice
             return predict_outputs(self.module_, data.in_order(), self.precision_)
 

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,7 @@ from depthwise.training.datasets import LazyImages
 from depthwise.training.fitting import Training
 from depthwise.training.inputs import as_array
 from depthwise.training.preparing import read_pairs
-from depthwise.training.progress import interrupted_text
+from depthwise.training.progress import interrupted_text, say
 from depthwise.training.resume import SavedTraining
 from depthwise.training.stages import n_epochs
 
@@ -134,7 +134,7 @@ def train_in_processes(
         training.n_epochs = training.verbose = 0  # all is done, and told
         training.run()
     if ended_by == signal.SIGINT and net.verbose:
-        print(interrupted_text(len(net.history_)))
+        say(interrupted_text(len(net.history_)))
     elif ended_by not in (None, signal.SIGINT):
         signal.raise_signal(ended_by)  # now that nothing is left behind
 
@@ -163,7 +163,7 @@ class _Pickler(pickle.Pickler):
 
 def _demand_portable(name: str, value: Any, n_processes: int) -> None:
     try:
-        with open(os.devnull, "wb") as nowhere:
+        with Path(os.devnull).open("wb") as nowhere:
             _Pickler(nowhere).dump(value)
     except Exception as problem:
         raise TrainingError(
@@ -227,7 +227,7 @@ def _killed(problem: ChildFailedError, n_processes: int, folder: Path) -> Traini
 
 @contextmanager
 def _undisturbed(n_processes: int) -> Iterator[None]:
-    """The environment that processes are to have; signals, environment and logs of this one are afterwards as before."""
+    """The environment that processes are to have; signals, variables and logs of this one are afterwards as before."""
     threads = max(torch.get_num_threads() // n_processes, 1)
     # Modules beside a script are found by its folder, which another process does not know of.
     path = os.pathsep.join(dict.fromkeys(filter(None, [*sys.path, str(Path.cwd())])))
@@ -236,17 +236,25 @@ def _undisturbed(n_processes: int) -> Iterator[None]:
     names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
     handlers = {name: signal.getsignal(getattr(signal, name)) for name in names if hasattr(signal, name) and here}
     log.addHandler(silent)
+    log.propagate = False
     try:
-        with _environment({"OMP_NUM_THREADS": str(threads), "PYTHONPATH": path, "TORCHELASTIC_SIGNALS_TO_HANDLE": ""}):
+        with _environment(
+            OMP_NUM_THREADS=str(threads),
+            PYTHONPATH=path,
+            # Else processes that are started again meet where the first ones have (PyTorch issue 135712), and wait.
+            TORCH_DISABLE_SHARE_RDZV_TCP_STORE="1",
+            TORCHELASTIC_SIGNALS_TO_HANDLE="",  # the launcher sets it
+        ):
             yield
     finally:
+        log.propagate = True
         log.removeHandler(silent)
         for name, handler in handlers.items():
             signal.signal(getattr(signal, name), handler)
 
 
 @contextmanager
-def _environment(changes: Mapping[str, str]) -> Iterator[None]:
+def _environment(**changes: str) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in changes}
     os.environ.update(changes)
     try:

@@ -58,9 +58,7 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "l2": _NOT_NEGATIVE,
     "label_smoothing": (lambda value: _real(value) and 0 <= value < 1, "a number from 0 to less than 1"),
     "validation": (
-        lambda value: (
-            value is None or any(means(value) for means in (_is_pair, holds_pairs, is_splitter, _is_share))
-        ),
+        lambda value: value is None or any(means(value) for means in (_is_pair, holds_pairs, is_splitter, _is_share)),
         "None, a share from 0 to less than 1, a pair (X, y), a data set, or a splitter of scikit-learn's",
     ),
     "early_stopping": (

@@ -58,9 +58,15 @@ def standardize(net: NeuralNet, train: DeviceData) -> None:
 def read_known(net: NeuralNet, X: Any, y: Any, where: str) -> DeviceData:
     """Further images and targets for the network there is, on the device."""
     X, y = read_pairs(X, y)
-    images = X if isinstance(X, LazyImages) else read_images(net, X, reset=False)
+    images = read_known_images(net, X)
     check_lengths(images, y, where)
-    return DeviceData.on(net.device_, arrange_images(images, net.input_shape_), net._read_targets(y, reset=False))
+    return DeviceData.on(net.device_, images, net._read_targets(y, reset=False))
+
+
+def read_known_images(net: NeuralNet, X: Any) -> Any:
+    """Further images for the network there is, as it reads them."""
+    X, _ = read_pairs(X, None)
+    return arrange_images(X if isinstance(X, LazyImages) else read_images(net, X, reset=False), net.input_shape_)
 
 
 def _given_validation(net: NeuralNet) -> DeviceData | None:

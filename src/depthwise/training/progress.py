@@ -84,6 +84,11 @@ def choices_text(net: NeuralNet) -> str:
     return f"On {net.device_}{of_it()} in {net.precision_}, {fused}{type(optimizer).__name__}, seed {net.seed_}."
 
 
+def say(text: str) -> None:
+    """Print at once."""
+    print(text, flush=True)
+
+
 def interrupted_text(n_epochs: int) -> str:
     """That training ended by hand."""
     return f"Interrupted after {n_epochs} full epoch{'s' * (n_epochs != 1)}; what was learned is kept."
@@ -203,4 +208,4 @@ class TrainingProgress:
     def _print(self, text: str) -> None:
         # While it runs, the bar has replaced stdout by one that prints above it.
         if self.verbose:
-            print(text, flush=True)
+            say(text)

@@ -7,6 +7,7 @@ a share is weighted by its number of images, and may be empty.
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -71,11 +72,18 @@ def join_group(device: str | torch.device) -> None:
             )
         torch.cuda.set_device(place)
     _together(dist.init_process_group, "cpu:gloo,cuda:nccl" if on_gpus else "gloo", timeout=TIMEOUT)
+    atexit.register(_leave_group)
+
+
+def _leave_group() -> None:
+    # Threads of a group that is still there abort the process while it exits.
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process among all of them.
+    """A process among all of them.
 
     Attributes
     ----------
@@ -140,7 +148,8 @@ class Ranks:
         # Where images are, a parameter without a gradient is not used, and keeps none.
         pairs = [(each, view) for each, view in zip(parameters, views, strict=True) if each.grad is not None]
         if n_images:
-            torch._foreach_copy_([view for _, view in pairs], [each.grad for each, _ in pairs])  # type: ignore[arg-type]
+            for parameter, view in pairs:
+                view.copy_(parameter.grad)  # type: ignore[arg-type]  # it has one
             buffer[-2], buffer[-1] = loss, 1.0
             buffer *= n_images
         _together(dist.all_reduce, buffer)

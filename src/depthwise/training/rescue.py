@@ -32,6 +32,7 @@ class Rescue:
     def __init__(self, training: Training) -> None:
         self.training = training
         self.start: Snapshot | None = None
+        self.first: Snapshot | None = None
         self.best: dict[str, Any] | None = None
         self.best_loss = float("inf")
         self.failed = False
@@ -57,6 +58,7 @@ class Rescue:
     def begin_epoch(self) -> None:
         """Keep what the epoch starts from."""
         self.start = Snapshot.of(self.training)
+        self.first = self.first or self.start
 
     def end_epoch(self, record: EpochRecord) -> None:
         """Keep the weights where they are better than ever in this fit."""
@@ -84,8 +86,9 @@ class Rescue:
         net, health = training.net, training.health
         health.non_finite = find_non_finite(training, epoch, start)
         number = len(net.history_) + 1
-        if number == training.begun + 1:
-            start.restore(training)
+        known = [record.valid_loss or record.train_loss for record in net.history_[training.begun :]]
+        if not any(map(isfinite, known)):
+            (self.first or start).restore(training)
             (finding,) = check_training(health.record, select=["TRN001"])
             told = f"{finding.message[0].upper()}{finding.message[1:]}. {finding.remedies[0].title}."
             raise TrainingError(f"epoch {number}: the training loss is {train_loss}. {told}")

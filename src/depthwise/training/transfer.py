@@ -141,7 +141,7 @@ def load_weights(net: NeuralNet, source: Any) -> WeightTransfer:
         if not hasattr(net, "module_"):
             net.initialize()
     record = take_weights(net.module_, source)
-    vars(net).pop("optimizer_", None)  # its moments are those of other weights
+    net.__dict__.pop("optimizer_", None)  # its moments are those of other weights
     return record
 
 

@@ -32,7 +32,7 @@ def main(folder: Path) -> int:
         job = Job.read(folder)
         job.net.fit(job.X, job.y, job.sample_weight, resume=job.resume)
     except LostProcessError as problem:
-        print(problem, file=sys.stderr)
+        sys.stderr.write(f"{problem}\n")
         return 1
     except Exception as problem:
         report_failure(folder, problem)

@@ -24,7 +24,7 @@ from sklearn.base import clone
 
 from depthwise.data import ImageSet, load_images
 from depthwise.layers import Conv2D, Dense, Dropout, MaxPool2D
-from depthwise.notation import write_layers
+from depthwise.notation import write_toml
 from depthwise.search import Study
 from depthwise.training import Callback, NeuralNetClassifier, load
 
@@ -116,7 +116,7 @@ def measure(network: Path, study: Path, long: bool) -> dict[str, Any]:
             "torch": torch.__version__,
         },
         "found": {
-            "layers": write_layers(entry.layer for entry in net.layers_),
+            "layers": write_toml(entry.layer for entry in net.layers_),
             "params": net.analysis_.params,
             "macs": net.analysis_.macs,
             "epochs": epochs,

@@ -7,7 +7,6 @@ list in that.  Nothing may run code, raise what is not depthwise's own, warn, or
 import json
 import pickle
 import struct
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -19,7 +18,7 @@ import torch
 from strategies import random_layers
 from torch import nn
 
-from depthwise.errors import DepthwiseError, FileError, NotationError
+from depthwise.errors import DepthwiseError, FileError
 from depthwise.layers import Conv2D, Dense, Output, Residual
 from depthwise.notation import read_layers, write_layers, write_toml
 from depthwise.training import NeuralNetClassifier, NeuralNetRegressor, load
@@ -29,14 +28,16 @@ from depthwise.training.transfer import take_weights
 LAYERS = [Conv2D(2, norm="batch"), Residual([Conv2D(2, padding="same")]), Dense(3), Output()]
 ODD = [
     None, True, False, 0, -1, 1, 7, 0.5, -0.0, 1e308, float("nan"), float("inf"), 10**9, 10**12, 10**18, 2**63, 10**30,
-    -(10**18), "", "NaN", "1e18", "a" * 300, "\ud800", "\0", "U999999999", "<U2147483647", "V99999999999", "O", "M8[ns]",
-    "c16", "F32", "I64", "BOOL", "C64", "F8_E4M3", "F4", "BF16", "classifier", "regressor", "cuda", "bfloat16", [], {},
-    [[]], [None], [1], [10**12], [-1, 3], [0, 10**12], [3] * 70, {"": {}}, {"__tensor__": "a"}, {"__pairs__": [[[], 1]]},
-    {"__tuple__": 3},
+    -(10**18), "", "NaN", "1e18", "a" * 300, "\ud800", "\0", "U999999999", "<U2147483647", "V99999999999", "O", "c16",
+    "M8[ns]", "F32", "I64", "BOOL", "C64", "F8_E4M3", "F4", "BF16", "classifier", "regressor", "cuda", "bfloat16",
+    [], {}, [[]], [None], [1], [10**12], [-1, 3], [0, 10**12], [3] * 70,
+    {"": {}}, {"__tensor__": "a"}, {"__pairs__": [[[], 1]]}, {"__tuple__": 3},
 ]  # fmt: skip
-WORDS = ["", "-", ".", "x", "[", "]", "(", ")", "*", "->", "?", "=", '"', "\n", "#", "s2", "ps", "d3", "nb", "R(", "S8C3",
-         "DW5", "T4C2", "UP2", "GAP", "FC", "POOL", "[[layers]]", "kind", "inputs", "shape", "inf", "nan", "-1", "0",
-         "1e18", "1000000000000", "9" * 40, "é", "\0", "\ud800"]  # fmt: skip
+WORDS = [
+    "", "-", ".", "x", "[", "]", "(", ")", "*", "->", "?", "=", '"', "\n", "#", "s2", "ps", "d3", "nb", "R(", "S8C3",
+    "DW5", "T4C2", "UP2", "GAP", "FC", "POOL", "[[layers]]", "kind", "inputs", "shape", "inf", "nan", "-1", "0", "1e18",
+    "1000000000000", "9" * 40, "é", "\0", "\ud800",
+]  # fmt: skip
 LEAST = 20
 """Of each outcome: what is always read, or always refused, was not changed rightly."""
 
@@ -71,28 +72,28 @@ def value_changed(rng: Random, value: Any) -> Any:
     """A value of JSON with one to three places of it changed."""
     value = json.loads(json.dumps(value))
     for _ in range(rng.choice([1, 1, 2, 3])):
-        places = [(None, None), *_places(value)]
-        inside, key = rng.choice(places)
-        if inside is None:
-            continue
+        inside, key = _place(rng, value)
         match rng.randrange(4):
             case 0 if isinstance(inside, dict):
                 inside[rng.choice([*map(str, ODD[:12]), *inside])] = inside.pop(key)
             case 1:
                 inside.pop(key)
             case 2:
-                inside[key] = [inside[key], inside[key]]
+                inside[key] = rng.choice([[inside[key], inside[key]], [[inside[key]]] * 3, {"a": inside[key]}])
             case _:
                 inside[key] = rng.choice(ODD)
+        if not value:
+            break
     return value
 
 
-def _places(value: Any) -> list[tuple[Any, Any]]:
-    """Every place inside a value: what holds it, and its key; few of those in long lists."""
-    if not isinstance(value, (dict, list)):
-        return []
-    keys = list(value) if isinstance(value, dict) else range(min(len(value), 3))
-    return [place for key in keys for place in [(value, key), *_places(value[key])]]
+def _place(rng: Random, value: Any) -> tuple[Any, Any]:
+    """A place in a value, every depth alike: what holds it, and its key."""
+    while True:
+        key = rng.choice(list(value)) if isinstance(value, dict) else rng.randrange(len(value))
+        if not isinstance(value[key], (dict, list)) or not value[key] or rng.random() < 0.2:
+            return value, key
+        value = value[key]
 
 
 def unpacked(content: bytes) -> tuple[dict[str, Any], bytes]:
@@ -118,6 +119,8 @@ def file_changed(rng: Random, valid: bytes) -> bytes:
     about = json.loads(head["__metadata__"][key])
     if way == "layers" and "layers" in about:
         about["layers"] = text_changed(rng, about["layers"])
+    elif "state" in about and rng.random() < 0.7:
+        about["state"] = value_changed(rng, about["state"])
     else:
         about = value_changed(rng, about)
     head["__metadata__"][key] = json.dumps(about)
@@ -179,17 +182,6 @@ def attack_resuming(saved, tmp_path, n, seed):
     return attack(read, lambda rng: file_changed(rng, saved[FILE]), n, seed)
 
 
-def attack_continuing(saved, tmp_path, n, seed):
-    """A state that can be read is put into a training that goes on."""
-    X, y = images()
-
-    def read(content):
-        (tmp_path / FILE).write_bytes(content)
-        NeuralNetClassifier(LAYERS, **settings() | {"max_epochs": 3}).fit(X, y.astype(str), resume=tmp_path)
-
-    return attack(read, lambda rng: file_changed(rng, saved[FILE]), n, seed)
-
-
 def attack_weights(saved, tmp_path, n, seed):
     path = tmp_path / "weights.safetensors"
     module = load_bytes(saved["classifier"], tmp_path).module_
@@ -199,8 +191,8 @@ def attack_weights(saved, tmp_path, n, seed):
         take_weights(module, path)
 
     def change(rng):
-        head, tensors = unpacked(saved["classifier"])
-        return bytes_changed(rng, saved["classifier"]) if rng.random() < 0.3 else packed(value_changed(rng, head), tensors)
+        head, data = unpacked(saved["classifier"])
+        return bytes_changed(rng, saved["classifier"]) if rng.random() < 0.3 else packed(value_changed(rng, head), data)
 
     return attack(read, change, n, seed)
 
@@ -222,9 +214,8 @@ def load_bytes(content, folder):
 
 
 ATTACKS = {
-    "loading": (attack_loading, 300, 40_000),
+    "loading": (attack_loading, 200, 22_000),
     "resuming": (attack_resuming, 200, 20_000),
-    "continuing": (attack_continuing, 20, 500),
     "weights": (attack_weights, 200, 20_000),
     "notations": (attack_notations, 300, 40_000),
 }
@@ -240,7 +231,95 @@ def test_some_inputs(saved, tmp_path, what):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ATTACKS)
-def test_many_inputs(saved, tmp_path, what):
+def test_many_inputs(saved, tmp_path, little_memory, what):
     run, _, many = ATTACKS[what]
     read, refused = run(saved, tmp_path, many, seed=2)
     assert read > LEAST and refused > LEAST
+
+
+class Touches:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("form", ["pickle", "torch.save", "numpy", "in the head"])
+def test_nothing_is_unpickled(saved, tmp_path, form):
+    trap, path = tmp_path / "trapped", tmp_path / FILE
+    match form:
+        case "pickle":
+            path.write_bytes(pickle.dumps(Touches(trap)))
+        case "torch.save":
+            torch.save({"conv2d1.weight": Touches(trap)}, path)
+        case "numpy":
+            with path.open("wb") as stream:
+                np.save(stream, np.array([Touches(trap)], dtype=object), allow_pickle=True)
+        case "in the head":
+            head, tensors = unpacked(saved["classifier"])
+            text = pickle.dumps(Touches(trap), 0).decode("latin-1")
+            path.write_bytes(packed(head | {"__metadata__": {"depthwise": text, "depthwise_training": text}}, tensors))
+    assert not trap.exists()
+    with pytest.raises(FileError):
+        load(path)
+    with pytest.raises(FileError):
+        SavedTraining(tmp_path)
+    with pytest.raises(DepthwiseError):
+        take_weights(nn.Conv2d(1, 1, 1), path)
+    assert not trap.exists()
+
+
+@pytest.fixture
+def little_memory():
+    """Half a gigabyte more than this process has by now."""
+    resource = pytest.importorskip("resource", reason="the system sets no limits to memory")
+    status = Path("/proc/self/statm")
+    if not status.is_file():
+        pytest.skip("the system does not tell a process's memory")
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    taken = int(status.read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + (1 << 29), before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+WIDE = write_toml([Dense(10**6), Dense(10**6), Output()])
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"layers": WIDE, "input_shape": [36]}, r"misses the tensor|holds the tensor"),
+        ({"layers": write_toml([Dense(10**12), Output()])}, r"misses the tensor|holds the tensor|is damaged"),
+        ({"layers": write_toml([Dense(10**18), Output()])}, r"description is damaged \(RuntimeError: Storage size"),
+        ({"input_shape": [10**12, 6, 6]}, r"the tensor 'input0.mean' is 1 but its layer needs 1000000000000\."),
+        ({"classes": ["a", "b", "c"], "dtype": "<U500000000"}, None),
+        ({"kind": "regressor", "target_shape": [10**12]}, r"the tensor 'output4.weight' is 3x3 but its layer needs"),
+        ({"classes": [[0] * 100] * 3, "dtype": "<i8"}, r"description is damaged \(ValueError: labels in rows\)"),
+        ({"seed": -1}, r"description is damaged \(ValueError: the seed is -1\)"),
+        ({"format": float("inf")}, r"its description is damaged\. Save it again\."),
+    ],
+)
+def test_no_memory_is_taken_on_the_word_of_a_file(saved, tmp_path, little_memory, changes, told):
+    head, tensors = unpacked(saved["classifier"])
+    about = json.loads(head["__metadata__"]["depthwise"]) | changes
+    content = packed(head | {"__metadata__": {"depthwise": json.dumps(about)}}, tensors)
+    if told is None:
+        assert load_bytes(content, tmp_path).classes_.tolist() == about["classes"]
+        return
+    with pytest.raises(FileError, match=told):
+        load_bytes(content, tmp_path)
+
+
+def test_tensors_longer_than_their_file_are_refused(saved, tmp_path, little_memory):
+    head, tensors = unpacked(saved["classifier"])
+    head["output4.weight"] |= {"shape": [10**6, 10**6], "data_offsets": [len(tensors), len(tensors) + 4 * 10**12]}
+    for content in (packed(head, tensors), struct.pack("<Q", 10**12) + b"{}"):
+        with pytest.raises(FileError, match="is no safetensors file, or a damaged one"):
+            load_bytes(content, tmp_path)
+        (tmp_path / FILE).write_bytes(content)
+        with pytest.raises(FileError, match="is no state of a training, or a damaged one"):
+            SavedTraining(tmp_path)

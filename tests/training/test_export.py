@@ -5,7 +5,6 @@ import logging
 import sys
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -56,6 +55,7 @@ def net(photos):
 
 
 def run_onnx(path, X):
+    onnxruntime = pytest.importorskip("onnxruntime")
     session = onnxruntime.InferenceSession(path)
     return session.run(None, {"images": X.astype(np.float32)})[0], session
 
@@ -71,6 +71,7 @@ def executed(path, monkeypatch):
 
 
 def check_onnx(net, X, path):
+    pytest.importorskip("onnxscript")
     net.export(path)
     for images in (X[:1], X[:5]):
         said, _ = run_onnx(path, images)

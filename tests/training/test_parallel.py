@@ -150,17 +150,18 @@ def test_a_fitted_network_goes_on_in_one_process_only(digits):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "params",
+    ("params", "most"),
     [
-        {"optimizer": "adamw", "learning_rate": 0.01, "callbacks": [WeightAveraging(0.9)]},
-        {"optimizer": "lbfgs", "learning_rate": 0.1, "batch_size": 128, "max_epochs": 2},
-        {"batch_size": [(1, 3), (2, 64)], "validation": None, "processes": 3},
+        ({"optimizer": "adamw", "learning_rate": 0.01, "callbacks": [WeightAveraging(0.9)]}, 1e-5),
+        ({"batch_size": [(1, 3), (2, 64)], "validation": None, "processes": 3}, 1e-5),
+        # Forty evaluations one after the other, each from the rounding of the one before.
+        ({"optimizer": "lbfgs", "learning_rate": 0.1, "batch_size": 128, "max_epochs": 2}, 1e-3),
     ],
 )
-def test_several_processes_equal_one(digits, params):
+def test_several_processes_equal_one(digits, params, most):
     X, y = digits[0][:211], digits[1][:211]
     several = make(**{"processes": 2, **params}).fit(X, y)
-    assert differences(make(**{**params, "processes": 1}).fit(X, y), several) < 1e-5
+    assert differences(make(**{**params, "processes": 1}).fit(X, y), several) < most
 
 
 @pytest.mark.slow

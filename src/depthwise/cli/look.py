@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from depthwise.cli.options import AsJson, picture_shape, print_json
+from depthwise.cli.options import AsJson, load_test_images, picture_shape, print_json
 from depthwise.errors import DepthwiseError, TargetError, did_you_mean
 
 if TYPE_CHECKING:
@@ -111,18 +111,11 @@ def look(
 ) -> None:
     """Pictures of what a saved network has learned, one file a word."""
     words = _read_words(what)
-    from depthwise.data import load_images
-    from depthwise.errors import UnsplitError
     from depthwise.training import load
 
     net = load(network)
     _, height, width = picture_shape(net)
-    try:
-        found = load_images(data, size=(height, width), split="test")
-    except UnsplitError:
-        found = load_images(data, size=(height, width))
-    for problem in found.problems:
-        typer.echo(f"note: {problem}", err=True)
+    found = load_test_images(data, (height, width))
     subject = Subject(net, found.X, found.require_labels(), images)
     written: dict[str, str] = {}
     for word in words:

@@ -1,4 +1,4 @@
-"""Options that several verbs share, and how their texts are read."""
+"""What several verbs share: options, how their texts are read, and the images and answers of a network."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from depthwise.errors import SizeError, TargetError
+from depthwise.errors import SizeError, TargetError, UnsplitError
 from depthwise.layers.ops import format_shape
 
 if TYPE_CHECKING:
+    from depthwise.data import ImageSet
     from depthwise.training.neural_net import NeuralNet
 
 InputShape = Annotated[
@@ -55,6 +56,24 @@ def picture_shape(net: NeuralNet) -> tuple[int, int, int]:
         raise TargetError(f"the network reads rows of {features} values, not pictures. Call its predict from Python.")
     channels, height, width = net.input_shape_
     return channels, height, width
+
+
+def load_test_images(data: str, size: int | tuple[int, int] | None) -> ImageSet:
+    """The test part of labeled images, or all where they come in no parts; what is odd about them goes to stderr."""
+    from depthwise.data import load_images
+
+    try:
+        images = load_images(data, size=size, split="test")
+    except UnsplitError:
+        images = load_images(data, size=size)
+    print_problems(images)
+    return images
+
+
+def print_problems(images: ImageSet) -> None:
+    """Tell on stderr what is odd about images."""
+    for problem in images.problems:
+        typer.echo(f"note: {problem}", err=True)
 
 
 def print_json(value: Any) -> None:

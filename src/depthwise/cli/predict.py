@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from depthwise.cli.options import AsJson, picture_shape, print_json
+from depthwise.cli.options import AsJson, load_test_images, picture_shape, print_json
 from depthwise.errors import TargetError
 
 if TYPE_CHECKING:
@@ -82,16 +82,7 @@ def _is_set(given: str) -> bool:
 
 
 def _read_set(given: str, channels: int, size: tuple[int, int]) -> tuple[NDArray[Any], Sequence[str]]:
-    from depthwise.data import load_images
-    from depthwise.errors import UnsplitError
-
-    try:
-        images = load_images(given, size=size, split="test")
-    except UnsplitError:
-        images = load_images(given, size=size)
-    images = images.with_channels(channels)
-    for problem in images.problems:
-        typer.echo(f"note: {problem}", err=True)
+    images = load_test_images(given, size).with_channels(channels)
     if images.paths is not None:
         return images.X, [str(path) for path in images.paths]
     return images.X, [f"{given}[{place}]" for place in range(len(images))]

@@ -9,7 +9,16 @@ from typing import Annotated, Any
 
 import typer
 
-from depthwise.cli.options import AsJson, ImageSize, InputShape, picture_shape, print_json, read_shape, read_size
+from depthwise.cli.options import (
+    AsJson,
+    ImageSize,
+    InputShape,
+    load_test_images,
+    picture_shape,
+    print_json,
+    read_shape,
+    read_size,
+)
 
 NAMED = (".safetensors", ".toml")
 """Files that hold one network, which bears their name."""
@@ -57,18 +66,9 @@ def _name(target: str) -> str:
 
 def _read_images(data: str, opened: Any, shape: tuple[int, ...] | None, size: str | None) -> Any:
     """The test part, or the only one, at the size that the network reads."""
-    from depthwise.data import load_images
-    from depthwise.errors import UnsplitError
-
     sides = read_size(size)
     if sides is None and opened.fitted is not None:
         sides = picture_shape(opened.fitted)[1:]
     elif sides is None and shape is not None and len(shape) == 3:
         sides = shape[1], shape[2]
-    try:
-        images = load_images(data, size=sides, split="test")
-    except UnsplitError:
-        images = load_images(data, size=sides)
-    for problem in images.problems:
-        typer.echo(f"note: {problem}", err=True)
-    return images
+    return load_test_images(data, sides)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from depthwise.cli.design import Count, read_count, read_norm
-from depthwise.cli.options import AsJson, ImageSize, Seed, print_json, read_size
+from depthwise.cli.options import AsJson, ImageSize, Seed, print_json, print_problems, read_size
 from depthwise.errors import NoDesignError, StudyError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def search(
         verbose=0 if as_json else 1,
     )
     images = load_images(data, size=read_size(size)).require_classes()
-    typer.echo("".join(f"note: {problem}\n" for problem in images.problems), err=True, nl=False)
+    print_problems(images)
     found = _design(images, bounds, norm)
     race.designs, race.rungs = _choose(race, found, images)
     race.minutes = max(minutes - (time.monotonic() - start) / 60, LEAST_MINUTES)

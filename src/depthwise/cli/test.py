@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from depthwise.cli.options import AsJson, picture_shape, print_json
+from depthwise.cli.options import AsJson, load_test_images, picture_shape, print_json
 
 
 def test(
@@ -16,19 +16,11 @@ def test(
     as_json: AsJson = False,
 ) -> None:
     """Average loss and accuracy of a saved network on labeled images."""
-    from depthwise.data import load_images
-    from depthwise.errors import UnsplitError
     from depthwise.training import load
 
     net = load(network)
     channels, height, width = picture_shape(net)
-    try:
-        images = load_images(data, size=(height, width), split="test")
-    except UnsplitError:
-        images = load_images(data, size=(height, width))
-    images = images.with_channels(channels)
-    for problem in images.problems:
-        typer.echo(f"note: {problem}", err=True)
+    images = load_test_images(data, (height, width)).with_channels(channels)
     loss, correct = net.evaluate(images.X, images.require_labels())
     count = len(images)
     if as_json:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from depthwise.cli.options import AsJson, ImageSize, Seed, print_json, read_size
+from depthwise.cli.options import AsJson, ImageSize, Seed, print_json, print_problems, read_size
 from depthwise.errors import TrainingError, did_you_mean
 
 if TYPE_CHECKING:
@@ -86,8 +86,7 @@ def _fit(net: NeuralNet, data: str, size: int | tuple[int, int] | None, resume: 
     check_parameters(net)  # and the layers, before pictures are read, which takes longer
     net.get_params()
     images = load_images(data, size=size).require_classes()
-    for problem in images.problems:
-        typer.echo(f"note: {problem}", err=True)
+    print_problems(images)
     net.fit(images.X, images.y, resume=resume)
 
 

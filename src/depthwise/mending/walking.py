@@ -111,9 +111,10 @@ class Walk:
         opened = open_target(target, input_shape, options.get("n_outputs"))
         # The first step makes an unfitted copy of an estimator, which does not know them any more.
         self.shape, self.options = opened.input_shape, {**options, "n_outputs": opened.n_outputs}
-        self.before = self._measured(opened)
-        self.state = State(opened.network, (), check(opened, **self.options))
-        self._seen = {_without_names(self._graph(opened))}
+        network = opened.network
+        self.before = self._measured(network)
+        self.state = State(network, (), check(network, self.shape, **self.options))
+        self._seen = {_without_names(self._graph(network))}
 
     def go(self, finding: Finding, remedy: Remedy) -> bool:
         """Take a remedy, if it can be applied, leads to a new network, and makes no new error."""

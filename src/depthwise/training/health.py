@@ -34,7 +34,7 @@ STEPS_A_SAMPLE = 16
 """Steps of an epoch at least for each one that is measured; of a short epoch one is."""
 LOOKED_AT_SHARE, LOOKED_AT_LEAST, LOOKED_AT = 32, 64, 256
 """Images that are sent through the layers: one for so many training images, at least and at most so many.  Forward
-alone is a third of a step, so that they are 1 % of the work of an epoch."""
+alone is a third of a step, so that they are 1 % of the work of an epoch from 2,048 images on."""
 FEWEST = 32
 """Images from which on a unit that gives one value for all of them is counted as dead."""
 CERTAIN = 0.9999

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from importlib import import_module
 from typing import Any, overload
 
 from depthwise.errors import TrainingError
@@ -160,10 +161,10 @@ class History(Sequence[EpochRecord]):
             pandas is not installed.
         """
         try:
-            import pandas as pd
+            pandas: Any = import_module("pandas")
         except ImportError:
             raise TrainingError(
                 "history_.to_frame() needs pandas, which is not installed. "
                 "Install it (pip install pandas), or use history_.to_list()."
             ) from None
-        return pd.DataFrame(self.to_list(), columns=[*COLUMNS, *self.scores]).set_index("epoch")
+        return pandas.DataFrame(self.to_list(), columns=[*COLUMNS, *self.scores]).set_index("epoch")

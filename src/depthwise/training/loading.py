@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
@@ -20,7 +21,7 @@ from depthwise.layers import with_input
 from depthwise.layers.ops import format_shape
 from depthwise.modules import build
 from depthwise.notation import read_toml
-from depthwise.training.checkpoint import FORMAT, KEY, NEVER_SAVED
+from depthwise.training.checkpoint import FORMAT, KEY, NEVER_SAVED, SAVED_LABELS
 from depthwise.training.device import choose_precision
 from depthwise.training.estimator import NeuralNetClassifier, NeuralNetRegressor
 from depthwise.training.history import History
@@ -56,7 +57,7 @@ permissions.
             about = _read_about(path, (file.metadata() or {}).get(KEY))
             try:
                 return _revive(path, about, file)
-            except (KeyError, TypeError, ValueError, AttributeError) as problem:
+            except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as problem:
                 if isinstance(problem, FileError):
                     raise
                 kind = "" if isinstance(problem, DepthwiseError) else f"{type(problem).__name__}: "
@@ -76,7 +77,7 @@ def _read_about(path: str | os.PathLike[str], text: str | None) -> dict[str, Any
     try:
         about = json.loads(text)
         form = int(about["format"])
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError):
         raise FileError(f"{path}: its description is damaged. Save it again.") from None
     if form > FORMAT:
         raise FileError(
@@ -96,7 +97,7 @@ def _revive(path: str | os.PathLike[str], about: dict[str, Any], file: Any) -> N
     net: Any
     if about["kind"] == "classifier":
         net = NeuralNetClassifier(written, **params)
-        net.classes_ = np.array(about["classes"], dtype=np.dtype(about["dtype"]))
+        net.classes_ = _read_labels(about["classes"], about["dtype"])
         net.multilabel_ = bool(about.get("multilabel", False))
         n_outputs = len(net.classes_)
     else:
@@ -110,6 +111,8 @@ def _revive(path: str | os.PathLike[str], about: dict[str, Any], file: Any) -> N
     network.to_empty(device="cpu")
     network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
     net.seed_, net.input_shape_ = int(about["seed"]), shape
+    if net.seed_ < 0:
+        raise ValueError(f"the seed is {net.seed_}")
     net._install(NewNetwork.of_graph(network, layers, graph))
     if about["device"] == net.device_.type:
         net.precision_ = choose_precision(about["precision"], net.device_)
@@ -120,6 +123,17 @@ def _revive(path: str | os.PathLike[str], about: dict[str, Any], file: Any) -> N
     if about.get("health") is not None:
         net.health_ = TrainingHealth.from_dict(about["health"])
     return net
+
+
+def _read_labels(labels: list[Any], dtype: str) -> NDArray[Any]:
+    """Labels of a type; strings as wide as they are, for a width in the file could take any memory."""
+    kind = np.dtype(dtype).kind
+    if kind not in SAVED_LABELS + "O" or (kind == "O" and not all(isinstance(label, str) for label in labels)):
+        raise ValueError(f"labels of type {dtype}")
+    read = np.array(labels, dtype=str if kind == "U" else dtype)
+    if read.ndim != 1:
+        raise ValueError("labels in rows")
+    return read
 
 
 def _check_tensors(path: str | os.PathLike[str], expected: dict[str, Tensor], file: Any) -> None:

@@ -32,7 +32,7 @@ T = TypeVar("T")
 def is_launched() -> bool:
     """Whether this is one of several processes: of ``torchrun``, or of a fit with ``processes=``."""
     return dist.is_available() and (
-        dist.is_initialized() or (dist.is_torchelastic_launched() and int(os.environ["WORLD_SIZE"]) > 1)
+        dist.is_initialized() or (dist.is_torchelastic_launched() and int(os.environ.get("WORLD_SIZE", "1")) > 1)
     )
 
 

@@ -22,6 +22,7 @@ from depthwise.analysis.health import TrainingHealth
 from depthwise.errors import FileError, TrainingError
 from depthwise.files import write_whole
 from depthwise.training.batches import DeviceData
+from depthwise.training.device import PRECISIONS
 from depthwise.training.history import History
 
 if TYPE_CHECKING:
@@ -39,6 +40,14 @@ MAY_DIFFER = (
 
 SAMPLED_ROWS = 1024
 """Images that tell one set of data from another."""
+
+FORM = {
+    "seed": int, "parameters": dict, "data": dict, "module": dict, "optimizer": dict, "schedule": dict,
+    "callbacks": list, "history": dict, "health": dict, "stopped": bool, "threads": int, "precision": str,
+}  # fmt: skip
+"""What a state holds."""
+MOST_THREADS = 1 << 12
+"""A word of a file must not start more."""
 
 
 class SavedTraining:
@@ -146,15 +155,27 @@ def _read(path: Path) -> dict[str, Any]:
             if about["format"] > FORMAT:
                 raise FileError(f"{path}: was written by a newer depthwise. Install that, or name another folder.")
             state: dict[str, Any] = _put_in(about["state"], file)
+            _check_form(state)
             return state
     except FileError:
         raise
     except OSError as problem:
         raise FileError(f"{path}: cannot be read ({problem.strerror or problem}). Check its permissions.") from None
-    except (SafetensorError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as problem:
+    except (SafetensorError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as problem:
         raise FileError(
             f"{path}: is no state of a training, or a damaged one ({problem}). Remove it, or name another folder."
         ) from None
+
+
+def _check_form(state: dict[str, Any]) -> None:
+    """Refuse what a training would stumble over before the state is compared with it."""
+    for name, kind in FORM.items():
+        if type(state[name]) is not kind:
+            raise TypeError(f"{name} is a {type(state[name]).__name__}, not a {kind.__name__}")
+    if state["seed"] < 0 or not 1 <= state["threads"] <= MOST_THREADS:
+        raise ValueError(f"seed is {state['seed']}, threads are {state['threads']}")
+    if state["precision"] not in PRECISIONS:
+        raise ValueError(f"precision is {state['precision']!r}")
 
 
 @dataclass(frozen=True)

@@ -434,7 +434,7 @@ def test_a_loss_that_explodes_ends_training_with_the_remedy(two_classes):
     net = classifier([Dense(8), Output()], optimizer="sgd", learning_rate=1e30, max_epochs=5)
     with pytest.raises(
         TrainingError,
-        match=r"epoch \d: the training loss is (nan|inf)\. .* in batch 1 of epoch \d\. Lower learning_rate, .* 1e\+30\.",
+        match=r"epoch \d: the training loss is .* in batch 1 of epoch \d\. Lower learning_rate, .* 1e\+30",
     ):
         net.fit(X, y)
 

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from depthwise.displays.asking import read_module, read_pictures
 from depthwise.displays.display import Display
-from depthwise.displays.explaining import TITLE_SIZE
-from depthwise.displays.pictures import MAGNITUDE, SIGNED, draw_picture, make_grid, to_pictures, value_range
+from depthwise.displays.pictures import MAGNITUDE, SIGNED, TITLE_SIZE, draw_picture, make_grid, to_pictures, value_range
 from depthwise.displays.weights import arrange
 from depthwise.inspection import Activations, read_activations
 

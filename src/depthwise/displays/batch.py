@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import ceil, sqrt
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -12,8 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from depthwise.data.augmentation import Augmented, as_augmentation
 from depthwise.displays.asking import read_module, read_pictures
 from depthwise.displays.display import Display
-from depthwise.displays.explaining import TITLE_SIZE
-from depthwise.displays.pictures import COLOR, draw_picture, make_grid, to_pictures, value_range
+from depthwise.displays.pictures import COLOR, TITLE_SIZE, draw_grid, value_range
 from depthwise.errors import DataError
 from depthwise.inspection.asking import to_tensor, undisturbed
 from depthwise.modules import Network
@@ -94,19 +92,8 @@ class BatchDisplay(Display):
 
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the batch, into ``ax`` if it is given, and return the display."""
-        pictures = to_pictures(self.values)
-        columns = ceil(sqrt(len(pictures)))
-        self.figure_, axes = make_grid(ax, ceil(len(pictures) / columns), columns, self.values.shape[2:])
-        self.axes_ = list(axes.ravel())
-        self.images_ = []
-        for place, panel in enumerate(self.axes_):
-            if place >= len(pictures):
-                panel.set_axis_off()
-                continue
-            draw_picture(panel, pictures[place], value_range(pictures))
-            self.images_ += panel.get_images()
-            if self.labels is not None:
-                panel.set_title(self.labels[place], fontsize=TITLE_SIZE, parse_math=False)
+        self.figure_, axes, self.images_ = draw_grid(ax, self.values, self.labels or ())
+        self.axes_ = list(axes.flat)
         low, high = value_range(self.values)
         unit = "standard deviations from the mean" if self.standardized else "value"
         if self.values.shape[1] in COLOR:

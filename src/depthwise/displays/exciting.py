@@ -8,8 +8,7 @@ import numpy as np
 
 from depthwise.displays.asking import read_module, read_pictures
 from depthwise.displays.display import Display
-from depthwise.displays.explaining import TITLE_SIZE
-from depthwise.displays.pictures import OUTLINE, draw_picture, make_grid, to_pictures, value_range
+from depthwise.displays.pictures import OUTLINE, TITLE_SIZE, draw_picture, make_grid, to_pictures, value_range
 from depthwise.errors import DataError
 from depthwise.inspection import Exciting, find_exciting
 from depthwise.inspection.unit_field import crop_image

@@ -13,6 +13,7 @@ from depthwise.displays.pictures import (
     MAGNITUDE,
     SIGNED,
     STRONGEST,
+    TITLE_SIZE,
     draw_picture,
     make_grid,
     to_grey,
@@ -22,8 +23,6 @@ from depthwise.displays.pictures import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-TITLE_SIZE = 9
 
 
 class ExplanationDisplay(Display):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import ceil, sqrt
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -11,8 +10,7 @@ from torch import nn
 
 from depthwise.displays.asking import put_channels_first, read_module, read_pictures
 from depthwise.displays.display import Display
-from depthwise.displays.explaining import TITLE_SIZE
-from depthwise.displays.pictures import draw_picture, make_grid, to_pictures, value_range
+from depthwise.displays.pictures import draw_grid
 from depthwise.errors import DataError
 
 if TYPE_CHECKING:
@@ -67,18 +65,6 @@ class ImagesDisplay(Display):
 
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the grid, into ``ax`` if it is given, and return the display."""
-        pictures = to_pictures(self.images)
-        count = len(pictures)
-        columns = min(COLUMNS, ceil(sqrt(count)))
-        self.figure_, axes = make_grid(ax, ceil(count / columns), columns, self.images.shape[2:], self.labels or ())
-        self.axes_ = list(axes.ravel())
-        self.images_ = []
-        for place, each in enumerate(self.axes_):
-            if place >= count:
-                each.set_axis_off()
-                continue
-            draw_picture(each, pictures[place], value_range(pictures))
-            self.images_ += each.get_images()
-            if self.labels is not None:
-                each.set_title(self.labels[place], fontsize=TITLE_SIZE)
+        self.figure_, axes, self.images_ = draw_grid(ax, self.images, self.labels or (), COLUMNS)
+        self.axes_ = list(axes.flat)
         return self

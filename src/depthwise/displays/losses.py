@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import ceil, sqrt
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,8 +11,7 @@ from torch import nn
 
 from depthwise.displays.asking import read_module, read_pictures
 from depthwise.displays.display import Display
-from depthwise.displays.explaining import TITLE_SIZE
-from depthwise.displays.pictures import draw_picture, make_grid, to_pictures, value_range
+from depthwise.displays.pictures import draw_grid
 from depthwise.errors import TargetError
 from depthwise.inspection import TopLosses, find_top_losses
 from depthwise.inspection.asking import compute_outputs, to_tensor, undisturbed
@@ -84,20 +82,10 @@ class TopLossesDisplay(Display):
 
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the images, into ``ax`` if it is given, and return the display."""
-        found = self.losses
-        pictures = to_pictures(found.images)
-        columns = ceil(sqrt(len(pictures)))
-        titles = [self._title(place) for place in range(len(pictures))]
-        self.figure_, axes = make_grid(ax, ceil(len(pictures) / columns), columns, found.images.shape[2:], titles)
-        self.axes_ = list(axes.ravel())
-        self.images_ = []
-        for place, panel in enumerate(self.axes_):
-            if place >= len(pictures):
-                panel.set_axis_off()
-                continue
-            draw_picture(panel, pictures[place], value_range(pictures))
-            self.images_ += panel.get_images()
-            panel.set_title(titles[place], fontsize=TITLE_SIZE, parse_math=False)
+        images = self.losses.images
+        titles = [self._title(place) for place in range(len(images))]
+        self.figure_, axes, self.images_ = draw_grid(ax, images, titles)
+        self.axes_ = list(axes.flat)
         return self
 
     def _title(self, place: int) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from math import ceil, sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 COLOR = (3, 4)
 """Channels that are colors; the last of four is opacity."""
@@ -24,6 +26,8 @@ STRONGEST = 0.85
 """Opacity of the largest value of a map that lies on an image."""
 INCHES = 2.1
 """Side of one picture."""
+TITLE_SIZE = 9
+"""Points of the text above a picture."""
 LINE_INCHES = 0.16
 """Height of a line of a title."""
 SPACE = 0.12
@@ -67,6 +71,35 @@ def to_grey(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
 def value_range(values: NDArray[np.float32]) -> tuple[float, float]:
     """Least and largest value."""
     return float(values.min()), float(values.max())
+
+
+def draw_grid(
+    ax: Axes | None, images: NDArray[Any], titles: Sequence[str] = (), most_columns: int | None = None
+) -> tuple[Figure, NDArray[Any], list[AxesImage]]:
+    """Draw images side by side on one scale, in a grid about as high as wide; returns its axes and the drawn images too.
+
+    Parameters
+    ----------
+    ax
+        Axes to draw within; ``None`` for a new figure.
+    images
+        Shape ``(n_images, channels, height, width)``.
+    titles
+        One for each image, or none.
+    most_columns
+        Images in a row at most.
+    """
+    pictures = to_pictures(images)
+    count, limits = len(pictures), value_range(pictures)
+    columns = min(ceil(sqrt(count)), most_columns or count)
+    figure, axes = make_grid(ax, ceil(count / columns), columns, images.shape[2:], titles)
+    for panel, picture in zip(axes.flat, pictures, strict=False):
+        draw_picture(panel, picture, limits)
+    for panel, title in zip(axes.flat, titles, strict=False):
+        panel.set_title(title, fontsize=TITLE_SIZE, parse_math=False)
+    for panel in axes.flat[count:]:
+        panel.set_axis_off()
+    return figure, axes, [artist for panel in axes.flat for artist in panel.get_images()]
 
 
 def make_grid(

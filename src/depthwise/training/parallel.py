@@ -26,7 +26,7 @@ from uuid import uuid4
 import numpy as np
 import torch
 
-from depthwise.errors import DepthwiseError, TrainingError
+from depthwise.errors import DepthwiseError, FileError, TrainingError
 from depthwise.files import write_whole
 from depthwise.training.datasets import LazyImages
 from depthwise.training.fitting import Training
@@ -74,6 +74,8 @@ class Job:
         ------
         TrainingError
             A part of it cannot be pickled, or not be read by another process.
+        FileError
+            There is no room.
         """
         params = self.net.get_params(deep=False)
         images = self.X if isinstance(self.X, np.ndarray) and self.X.dtype != object else None
@@ -83,9 +85,15 @@ class Job:
             _demand_portable(name, value, self.net.processes)
         begun = self.net.warm_start and hasattr(self.net, "module_")
         fresh = self.net if begun else kind(**params)
-        (folder / JOB).write_bytes(pickle.dumps({"net": fresh, **data, "resume": self.resume}))
-        if images is not None:
-            np.save(folder / IMAGES, images)
+        try:
+            (folder / JOB).write_bytes(pickle.dumps({"net": fresh, **data, "resume": self.resume}))
+            if images is not None:
+                np.save(folder / IMAGES, images)
+        except OSError as problem:
+            raise FileError(
+                f"{folder}: the images cannot be written for other processes ({problem.strerror or problem}). "
+                "Set TMPDIR to a folder with more room."
+            ) from None
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -115,7 +123,7 @@ def train_in_processes(
     DepthwiseError
         What went wrong in a process.
     """
-    if net.warm_start and net.__sklearn_is_fitted__():
+    if net.warm_start and net.__sklearn_is_fitted__() and resume is None:
         raise TrainingError(
             f"processes={net.processes} begin a training, but warm_start=True goes on with the one that was fitted. "
             "Write processes=1, or give resume= a folder from the beginning."

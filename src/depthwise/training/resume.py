@@ -43,7 +43,8 @@ SAMPLED_ROWS = 1024
 
 FORM = {
     "seed": int, "parameters": dict, "data": dict, "module": dict, "optimizer": dict, "schedule": dict,
-    "callbacks": list, "history": dict, "health": dict, "stopped": bool, "threads": int, "precision": str,
+    "callbacks": list, "history": dict, "health": dict, "rescue": dict, "stopped": bool, "threads": int,
+    "precision": str,
 }  # fmt: skip
 """What a state holds."""
 MOST_THREADS = 1 << 12

@@ -13,13 +13,13 @@ import json
 import os
 import platform
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 import torch
+from joblib import Parallel, delayed
 from sklearn.base import clone
 
 from depthwise.data import ImageSet, load_images
@@ -60,48 +60,47 @@ class TimeOver(Callback):
             raise KeyboardInterrupt
 
 
-def train_found(net: NeuralNetClassifier, epochs: int, train: ImageSet, test: ImageSet) -> list[dict[str, float]]:
-    """Train the found network anew from each seed, on all training images."""
-    runs = []
-    for seed in SEEDS:
-        again = clone(net).set_params(max_epochs=epochs, validation=None, random_state=seed, verbose=0)
-        start = time.perf_counter()
-        again.fit(train.X, train.y)
-        seconds = time.perf_counter() - start
-        runs.append({"seed": seed, "seconds": round(seconds, 1), "accuracy": again.score(test.X, test.y)})
-        print(f"found, seed {seed}: {runs[-1]}", flush=True)
-    return runs
+def train_found(net: NeuralNetClassifier, epochs: int, seed: int, train: ImageSet, test: ImageSet) -> dict[str, float]:
+    """Train the found network anew from a seed, on all training images."""
+    torch.set_num_threads(1)
+    again = clone(net).set_params(max_epochs=epochs, validation=None, random_state=seed, verbose=0)
+    start = time.perf_counter()
+    again.fit(train.X, train.y)
+    seconds = time.perf_counter() - start
+    run = {"seed": seed, "seconds": round(seconds, 1), "accuracy": again.score(test.X, test.y)}
+    print(f"found: {run}", flush=True)
+    return run
 
 
-def train_layers4(
-    seconds: float, learning_rate: float, seeds: Sequence[int], train: ImageSet, test: ImageSet
-) -> list[dict[str, float]]:
-    """Train layers4 for so many seconds from each seed."""
-    runs = []
-    for seed in seeds:
-        clock = TimeOver(seconds)
-        net = NeuralNetClassifier(
-            LAYERS4, max_epochs=LONG, learning_rate=learning_rate, validation=None, random_state=seed,
-            callbacks=[clock], verbose=0,
-        )  # fmt: skip
-        start = time.perf_counter()
-        net.fit(train.X, train.y)
-        spent = time.perf_counter() - start
-        epochs = clock.steps * net.batch_size / len(train)
-        accuracy = net.score(test.X, test.y)
-        runs.append({"seed": seed, "seconds": round(spent, 1), "epochs": round(epochs, 2), "accuracy": accuracy})
-        print(f"layers4, learning rate {learning_rate:g}, seed {seed}: {runs[-1]}", flush=True)
-    return runs
+def train_layers4(seconds: float, learning_rate: float, seed: int, train: ImageSet, test: ImageSet) -> dict[str, float]:
+    """Train layers4 for so many seconds from a seed."""
+    torch.set_num_threads(1)
+    clock = TimeOver(seconds)
+    net = NeuralNetClassifier(
+        LAYERS4, max_epochs=LONG, learning_rate=learning_rate, validation=None, random_state=seed,
+        callbacks=[clock], verbose=0,
+    )  # fmt: skip
+    start = time.perf_counter()
+    net.fit(train.X, train.y)
+    spent = time.perf_counter() - start
+    epochs = clock.steps * net.batch_size / len(train)
+    accuracy = net.score(test.X, test.y)
+    run = {"seed": seed, "seconds": round(spent, 1), "epochs": round(epochs, 2), "accuracy": accuracy}
+    print(f"layers4, learning rate {learning_rate:g}: {run}", flush=True)
+    return run
 
 
-def measure(network: Path, study: Path, long: bool) -> dict[str, Any]:
+def measure(network: Path, study: Path, epochs: int | None, workers: int, long: bool) -> dict[str, Any]:
     """Everything that is needed to judge or repeat the comparison."""
     train, test = load_images(DATA / "mnist", split="train"), load_images(DATA / "mnist", split="test")
     net = load(network)
-    epochs = len(net.history_)
-    found = train_found(net, epochs, train, test)
+    epochs = epochs or len(net.history_)
+    side_by_side = Parallel(n_jobs=workers)
+    found = side_by_side(delayed(train_found)(net, epochs, seed, train, test) for seed in SEEDS)
     seconds = mean(run["seconds"] for run in found)
-    rival = {rate: train_layers4(seconds, rate, SEEDS, train, test) for rate in LEARNING_RATES}
+    trials = [(rate, seed) for rate in LEARNING_RATES for seed in SEEDS]
+    runs = side_by_side(delayed(train_layers4)(seconds, rate, seed, train, test) for rate, seed in trials)
+    rival = {rate: [run for (own, _), run in zip(trials, runs, strict=True) if own == rate] for rate in LEARNING_RATES}
     best_rate = max(rival, key=lambda rate: mean(run["accuracy"] for run in rival[rate]))
     # Each training once, with the seconds up to its last rung; of one job at a time, as the runs here.
     done = sorted(Study(study).results(), key=lambda entry: entry[0])
@@ -112,7 +111,7 @@ def measure(network: Path, study: Path, long: bool) -> dict[str, Any]:
         "machine": {
             "processor": platform.processor() or platform.machine(),
             "cores": os.cpu_count(),
-            "threads": torch.get_num_threads(),
+            "processes of one thread at a time": workers,
             "torch": torch.__version__,
         },
         "found": {
@@ -133,7 +132,7 @@ def measure(network: Path, study: Path, long: bool) -> dict[str, Any]:
     }
     if long:
         record["layers4_for_the_whole_search"] = train_layers4(
-            record["search_seconds"], best_rate, SEEDS[:1], train, test
+            record["search_seconds"], best_rate, SEEDS[0], train, test
         )
     return record
 
@@ -143,9 +142,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("network", type=Path, help="what the search saved")
     parser.add_argument("--study", type=Path, required=True, help="its folder")
+    parser.add_argument("--epochs", type=int, help="of the found network; those it had in the race without it")
+    parser.add_argument("--workers", type=int, default=1, help="trainings at a time, of one thread each")
     parser.add_argument("--short", action="store_true", help="leave out layers4 for as long as the search took")
     given = parser.parse_args()
-    record = measure(given.network, given.study, not given.short)
+    record = measure(given.network, given.study, given.epochs, given.workers, not given.short)
     RESULT.parent.mkdir(parents=True, exist_ok=True)
     RESULT.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     found, rival = record["found"]["mean_accuracy"], record["layers4"]["mean_accuracy"]

@@ -8,6 +8,7 @@ import json
 import pickle
 import struct
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -79,9 +80,9 @@ def value_changed(rng: Random, value: Any) -> Any:
             case 1:
                 inside.pop(key)
             case 2:
-                inside[key] = rng.choice([[inside[key], inside[key]], [[inside[key]]] * 3, {"a": inside[key]}])
+                inside[key] = rng.choice([[inside[key], inside[key]], [[inside[key]]], {"a": inside[key]}])
             case _:
-                inside[key] = rng.choice(ODD)
+                inside[key] = deepcopy(rng.choice(ODD))
         if not value:
             break
     return value

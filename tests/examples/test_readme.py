@@ -45,7 +45,7 @@ def test_the_commands_are_commands(line, monkeypatch, capsys):
     from depthwise.cli import main
 
     words = line.split("#")[0].split()
-    if words[1] in ("train", "test", "predict", "look", "report", "search") or "mynet.py:Net" in words:
+    if words[1] in ("train", "test", "predict", "look", "report", "search", "export") or "mynet.py:Net" in words:
         words = [*words[:2], "--help"]  # photos/ and mynet.py are the reader's
     monkeypatch.setattr("sys.argv", words)
     with pytest.raises(SystemExit) as end:

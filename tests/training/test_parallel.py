@@ -29,7 +29,7 @@ from depthwise.training.ranks import Ranks
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 LAYERS = [Conv2D(4), MaxPool2D(), Dense(8), Output()]
-SECONDS = 120
+SECONDS = 300
 """After which a test is over; on an idle machine all but one take less than ten."""
 
 
@@ -205,9 +205,9 @@ def test_the_main_process_decides_when_to_stop(digits):
 
 @pytest.mark.slow
 def test_what_goes_wrong_in_a_process_is_raised_here(digits):
-    with pytest.raises(LookupError, match=r"^'?nothing here'?$") as caught:
+    with pytest.raises(LookupError, match="nothing here") as caught:
         make(processes=2, callbacks=[fail_if_second]).fit(*digits)
-    assert "in fail_if_second" in caught.value.__notes__[0]
+    assert str(caught.value) == "nothing here" and "in fail_if_second" in caught.value.__notes__[0]
     texts = []
     for processes in (1, 2):
         with pytest.raises(TrainingError) as told:

@@ -38,14 +38,13 @@ def train(
     schedule: Annotated[str | None, typer.Option(help="cosine, one_cycle, step, warmup_cosine, plateau, ...")] = None,
     l2: Annotated[float, typer.Option(help="Coefficient of the squared weights in the loss.")] = 0.0,
     validation: Annotated[float, typer.Option(help="Share of the images held out; 0 for none.")] = 0.2,
-    early_stopping: Annotated[
-        int | None, typer.Option(help="Stop when the validation loss has not fallen for this many epochs.")
-    ] = None,
+    early_stopping: Annotated[int | None, typer.Option(help="Epochs without a lower validation loss to stop.")] = None,
     augment: Annotated[str, typer.Option(help=f"Random changes of the images: {', '.join(AUGMENTATIONS)}.")] = "",
     balanced: Annotated[bool, typer.Option("--balanced", help="Let classes count alike, however many images.")] = False,
     resume: Annotated[
         Path | None, typer.Option(help="A folder for the state of training; a run that was broken off goes on from it.")
     ] = None,
+    processes: Annotated[int, typer.Option(help="How many share every batch, on as many GPUs or cores.")] = 1,
     seed: Seed = 0,
     verbose: Annotated[int, typer.Option("-v", "--verbose", min=0, max=3, help="0 silent to 3 all tables.")] = 1,
     as_json: AsJson = False,
@@ -67,6 +66,7 @@ def train(
         early_stopping=early_stopping,
         augment=_read_augment(augment),
         class_weight="balanced" if balanced else None,
+        processes=processes,
         random_state=seed,
         verbose=0 if as_json else verbose,
     )

@@ -76,7 +76,7 @@ def value_range(values: NDArray[np.float32]) -> tuple[float, float]:
 def draw_grid(
     ax: Axes | None, images: NDArray[Any], titles: Sequence[str] = (), most_columns: int | None = None
 ) -> tuple[Figure, NDArray[Any], list[AxesImage]]:
-    """Draw images side by side on one scale, in a grid about as high as wide; returns its axes and the drawn images too.
+    """Draw images side by side on one scale, in a grid about as high as wide; returns axes and drawn images too.
 
     Parameters
     ----------

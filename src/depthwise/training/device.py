@@ -83,7 +83,7 @@ def tuned(device: torch.device) -> AbstractContextManager[object]:
     """Context in which cuDNN tries its algorithms and takes the fastest for each shape; nothing on other devices."""
     if device.type != "cuda":
         return nullcontext()
-    return torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=True)  # type: ignore[no-any-return]
+    return torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=True)
 
 
 @dataclass(frozen=True)

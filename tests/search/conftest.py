@@ -1,5 +1,7 @@
 """Small handwritten digits and the smallest races."""
 
+import signal
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
@@ -8,6 +10,14 @@ from depthwise.search import ArchitectureSearch
 from depthwise.training import NeuralNetClassifier
 
 DESIGNS = ("4C3-MP2-N", "6C3-MP2-N", "8C3-MP2-N", "3C3-GAP-N")
+
+
+@pytest.fixture(autouse=True)
+def interruptible():
+    """Ctrl-C means what it means in a terminal, also where a shell runs the tests in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

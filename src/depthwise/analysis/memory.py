@@ -43,7 +43,7 @@ STATISTIC_BYTES = 4
 
 STATES = {
     "sgd": 1, "momentum": 1, "nesterov": 1, "rmsprop": 1, "adagrad": 1,
-    "adam": 2, "adamw": 2, "nadam": 2, "radam": 2, "adamax": 2, "adadelta": 2,
+    "asgd": 1, "adam": 2, "adamw": 2, "nadam": 2, "radam": 2, "adamax": 2, "adadelta": 2, "rprop": 2,
 }  # fmt: skip
 """Values that an optimizer of ``torch.optim`` keeps for each parameter; ``sgd`` with its momentum."""
 

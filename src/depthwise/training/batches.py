@@ -100,9 +100,7 @@ class DeviceData:
         n_batches = -(-len(self) // batch_size)
         return self._batches(self.rows, [size + (place < more) for place in range(n_batches)])
 
-    def _batches(
-        self, rows: Tensor, sizes: list[int], share: Callable[[int], slice] | None = None
-    ) -> Iterator[Batch]:
+    def _batches(self, rows: Tensor, sizes: list[int], share: Callable[[int], slice] | None = None) -> Iterator[Batch]:
         for chunk in rows.split(sizes):
             if share is not None:
                 chunk = chunk[share(len(chunk))]  # noqa: PLW2901

@@ -77,7 +77,7 @@ def spread(rows: Tensor, count: int) -> Tensor:
 
 
 def count_repeated(images: DeviceData, others: DeviceData) -> int | None:
-    """How many images are among others, pixel for pixel; ``None`` where to read them all would take as long as an epoch.
+    """How many images are among others, pixel for pixel; ``None`` where they are not in memory.
 
     Examples
     --------

@@ -258,8 +258,8 @@ def test_the_record_is_json():
         ({"dtype": "int8"}, "dtype is 'int8' but must be one of float64, float32, bfloat16, float16."),
         (
             {"optimizer": "adm"},
-            "optimizer is 'adm' but must be one of sgd, momentum, nesterov, rmsprop, adagrad, adam, adamw, nadam, "
-            "radam, adamax, adadelta.",
+            "optimizer is 'adm' but must be one of sgd, momentum, nesterov, rmsprop, adagrad, asgd, adam, adamw, "
+            "nadam, radam, adamax, adadelta, rprop.",
         ),
     ],
 )

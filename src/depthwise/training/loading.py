@@ -103,6 +103,8 @@ def _revive(path: str | os.PathLike[str], about: dict[str, Any], file: Any) -> N
     else:
         net = NeuralNetRegressor(written, **params)
         net.target_shape_ = tuple(about["target_shape"])
+        if not all(isinstance(n, int) and n > 0 for n in net.target_shape_):
+            raise ValueError(f"target_shape is {net.target_shape_}")
         n_outputs = net.target_shape_[0] if net.target_shape_ else 1
     graph = with_logits(Graph.from_layers(layers), shape, n_outputs, net.outputs_are)
     with torch.device("meta"):

@@ -79,9 +79,10 @@ def test_describe():
     assert images(range(21), range(21)).describe().endswith("21 classes: 1 to 1 images each, in the middle 1")
 
 
-def test_mnist_is_searched_at_once(data_dir):
+def test_mnist_is_searched_at_once(data_dir, monkeypatch):
     if not (data_dir / "mnist").is_dir():
         pytest.skip(f"no mnist in {data_dir}")
+    monkeypatch.setenv("DEPTHWISE_DATA", str(data_dir))
     train, test = datasets.mnist(), datasets.mnist("test")
     assert train.X.nbytes < EXAMINED_BYTES
     start = time.process_time()

@@ -1,11 +1,9 @@
 """A training that was interrupted ends as if it had not been."""
 
-import os
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -182,10 +180,10 @@ net.save(sys.argv[3])
 
 
 @pytest.mark.slow
-def test_thirty_kills_at_random_moments_change_nothing(tmp_path):
-    data = Path(os.environ.get("DEPTHWISE_DATA", "../shared/data")) / "mnist"
+def test_thirty_kills_at_random_moments_change_nothing(tmp_path, data_dir):
+    data = data_dir / "mnist"
     if not data.is_dir():
-        pytest.skip("no MNIST in DEPTHWISE_DATA")
+        pytest.skip(f"no mnist in {data_dir}")
 
     def start(folder, output):
         command = [sys.executable, "-c", SCRIPT, str(data), str(folder), str(output)]

@@ -13,7 +13,6 @@ DEPTHWISE_DATA=../shared/data python benchmarks/accuracy.py --net 003
 
 import argparse
 import json
-import os
 import platform
 import sys
 import time
@@ -24,6 +23,7 @@ from typing import Any
 
 import sklearn
 import torch
+from machine import describe_machine
 
 import depthwise as dw
 from depthwise.data import ImageSet
@@ -142,14 +142,12 @@ def measure(name: str) -> dict[str, Any]:
     return {
         "benchmark": f"accuracy, net {name}",
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {
-            "processor": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "threads": torch.get_num_threads(),
-            "instructions": torch.backends.cpu.get_cpu_capability(),
-            "device": str(net.device_),
-            "precision": net.precision_,
-        },
+        "machine": describe_machine(
+            torch.get_num_threads(),
+            instructions=torch.backends.cpu.get_cpu_capability(),
+            device=str(net.device_),
+            precision=net.precision_,
+        ),
         "versions": {
             "depthwise": version("depthwise") if _is_installed() else "source",
             "python": platform.python_version(),

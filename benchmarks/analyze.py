@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from machine import describe_machine
 from torch import Tensor, nn
 
 import depthwise as dw
@@ -292,7 +293,7 @@ def main() -> None:
     torch.set_num_threads(1)
     record: dict[str, Any] = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {"processor": _processor(), "cores": os.cpu_count(), "threads_used": 1, "load": os.getloadavg()[0]},
+        "machine": describe_machine(1),
         "versions": versions(),
         "runs": runs,
         "tools": {name: compare(name, runs) for name in NETS},
@@ -322,12 +323,6 @@ def _table(record: dict[str, Any]) -> str:
         theirs = f", torchinfo {entry['torchinfo_off']:+.1%}" if "torchinfo" in entry else ""
         lines.append(f"bytes saved for backward, {name}: depthwise {entry['depthwise_off']:+.1%}{theirs}")
     return "\n".join(lines)
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    names = [line for line in info.read_text().splitlines() if line.startswith("model name")] if info.is_file() else []
-    return names[0].partition(":")[2].strip() if names else platform.processor()
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ in one process.  The record holds the median and the fastest of the rounds: the 
 
 import argparse
 import json
-import os
 import platform
 import statistics
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from machine import describe_machine
 from torch import Tensor
 
 from depthwise.data.augmentation import (
@@ -83,10 +83,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
-    machine = {
-        "processor": _processor(), "cores": os.cpu_count(), "threads_used": arguments.threads,
-        "load": os.getloadavg()[0],
-    }  # fmt: skip
+    machine = describe_machine(arguments.threads)
     figures = measure(arguments.rounds)
     record = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -104,12 +101,6 @@ def main() -> None:
             cells = (f"{each[name]['median']:.1f} ({each[name]['fastest']:.1f})" for each in layouts.values())
             print(f"  {name:<34}" + "".join(f"{cell:>20}" for cell in cells))
     print(f"written to {path}")
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    names = [line for line in info.read_text().splitlines() if line.startswith("model name")] if info.is_file() else []
-    return names[0].partition(":")[2].strip() if names else platform.processor()
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from machine import describe_machine
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from tutorial_networks import DIGITS, NET1, NET2, NET3, NET4
@@ -47,7 +49,7 @@ def main() -> None:
         for name, layers in networks.items()
     }
     facts = {
-        "python": platform.python_version(), "machine": platform.machine(), "depthwise": __version__,
+        "python": platform.python_version(), "machine": describe_machine(), "depthwise": __version__,
         "rounds": ROUNDS, "repeats": REPEATS, "torch_imported": "torch" in sys.modules,
     }  # fmt: skip
     print(json.dumps({**facts, "results": results}, indent=2))

@@ -11,6 +11,8 @@ import platform
 import sys
 import time
 
+from machine import describe_machine
+
 from depthwise import __version__
 from depthwise.designer import Budget, design
 
@@ -49,7 +51,7 @@ def main() -> None:
             "best_seconds": round(min(seconds), 3), "lines": len(text.splitlines()),
         }  # fmt: skip
     facts = {
-        "python": platform.python_version(), "machine": platform.machine(), "depthwise": __version__,
+        "python": platform.python_version(), "machine": describe_machine(), "depthwise": __version__,
         "rounds": ROUNDS, "torch_imported": "torch" in sys.modules,
     }  # fmt: skip
     print(json.dumps({**facts, "results": results}, indent=2))

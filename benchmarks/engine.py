@@ -8,7 +8,6 @@ thread the time is that of the processor (what else runs on the machine counts l
 
 import argparse
 import json
-import os
 import platform
 import statistics
 import time
@@ -21,6 +20,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from machine import describe_machine
 from torch import Tensor, nn
 
 from depthwise import BatchNorm, Conv2D, Dense, Dropout, Flatten, LeakyReLU, MaxPool2D, Output
@@ -159,10 +159,7 @@ def main() -> None:
     torch.set_num_threads(asked.threads)
     record: dict[str, Any] = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {
-            "processor": _processor(), "cores": os.cpu_count(), "threads_used": asked.threads,
-            "load": os.getloadavg()[0], "probe": str(measured_timing()),
-        },
+        "machine": describe_machine(asked.threads, probe=str(measured_timing())),
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "libc": platform.libc_ver()},
         "rounds": asked.rounds, "steps": asked.steps, "batch": asked.batch, "precision": "float32",
         "networks": {},
@@ -180,12 +177,6 @@ def main() -> None:
     path = RESULTS / f"engine_{asked.threads}_threads.json"
     path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     print(f"written to {path}")
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    names = [line for line in info.read_text().splitlines() if line.startswith("model name")] if info.is_file() else []
-    return names[0].partition(":")[2].strip() if names else platform.processor()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import re
 from collections.abc import Callable, Iterable
@@ -21,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 from evidence import RUNS, SEEDS, SKELETONS
+from machine import describe_machine
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 from scipy.stats import t as student
@@ -359,7 +359,7 @@ def main() -> None:
         raise SystemExit(f"no seed of {', '.join(missing)} is complete. Run benchmarks/evidence.py on.")
     text, figures = report(every, records[0]["settings"]["test"])
     print(text)
-    machine = {"processor": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
+    machine = describe_machine(python=platform.python_version())
     seconds = sum(each["processor_seconds"] for each in records)
     summary = {"machine": machine, "processor_seconds": round(seconds), "figures": figures, "runs": records}
     (REPO / "benchmarks" / "results" / "evidence.json").write_text(json.dumps(summary) + "\n")

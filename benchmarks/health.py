@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
@@ -19,6 +18,7 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
+from machine import describe_machine
 from sklearn.datasets import load_digits
 
 from depthwise.layers import Conv2D, Dense, Dropout, MaxPool2D, Output
@@ -60,8 +60,7 @@ def main() -> None:
     X = np.pad(X, ((0, 0), (0, 0), (2, 2), (2, 2)))[: options.images]
     networks = {name: _compare(layers, X, y[: options.images], options.pairs) for name, layers in NETWORKS.items()}
     figures: dict[str, Any] = {
-        "machine": platform.processor() or platform.machine(),
-        "threads": torch.get_num_threads(),
+        "machine": describe_machine(torch.get_num_threads()),
         "torch": str(torch.__version__),
         "images": len(X),
         "pairs": options.pairs,

@@ -10,7 +10,6 @@ the processor (what else runs on the machine counts less), with more it is that 
 
 import argparse
 import json
-import os
 import platform
 import statistics
 import time
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from machine import describe_machine
 from torch import Tensor, nn
 
 from depthwise import Conv2D, Dense, Dropout, MaxPool2D, Output
@@ -93,10 +93,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     record: dict[str, Any] = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {
-            "processor": _processor(), "cores": os.cpu_count(), "threads_used": arguments.threads,
-            "load": os.getloadavg()[0], "precision_of_auto": AUTOMATIC,
-        },
+        "machine": describe_machine(arguments.threads, precision_of_auto=AUTOMATIC),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in ("torch", "captum")}},
         "rounds": arguments.rounds,
         "places": {"depthwise": 28 * 28, "captum": (28 - SQUARE + 1) ** 2},
@@ -117,12 +114,6 @@ def main() -> None:
     for name, others in record["times_faster"].items():
         print(f"{name}: " + ", ".join(f"{factor:.2f} x {other}" for other, factor in others.items()))
     print(f"written to {path}")
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    names = [line for line in info.read_text().splitlines() if line.startswith("model name")] if info.is_file() else []
-    return names[0].partition(":")[2].strip() if names else platform.processor()
 
 
 if __name__ == "__main__":

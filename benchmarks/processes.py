@@ -8,7 +8,6 @@ turn the first epoch is not counted; the record holds the median and the fastest
 
 import argparse
 import json
-import os
 import statistics
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -17,7 +16,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from engine import NETWORKS, _processor
+from engine import NETWORKS
+from machine import describe_machine
 
 from depthwise import NeuralNetClassifier
 
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--networks", nargs="*", default=list(NETWORKS), choices=list(NETWORKS))
     asked = parser.parse_args()
     figures: dict[str, Any] = {}
-    load = os.getloadavg()[0]
+    machine = describe_machine()
     for name in asked.networks:
         times: dict[str, list[float]] = {way: [] for way in WAYS}
         for _ in range(asked.rounds):
@@ -62,7 +62,7 @@ def main() -> None:
             print(f"{name:<12}{way:<26}{each['median']:>10.1f} images/s{gain:>16}")
     record = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {"processor": _processor(), "cores": os.cpu_count(), "load": load},
+        "machine": machine,
         "versions": {"torch": version("torch")},
         "arguments": vars(asked),
         "images_a_second": figures,

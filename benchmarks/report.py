@@ -6,10 +6,11 @@ Prints seconds, imports included, and the size of the page.
 from __future__ import annotations
 
 import json
-import platform
 import sys
 import time
 from pathlib import Path
+
+from machine import describe_machine
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
@@ -35,7 +36,7 @@ def main() -> None:
     found = {
         "depthwise": __version__,
         "torch": torch.__version__,
-        "machine": platform.processor() or platform.machine(),
+        "machine": describe_machine(),
         "core_seconds": round(time.process_time() - before, 1),
         "wall_seconds": round(time.perf_counter() - wall, 1),
         "bytes": len(page.html.encode()),

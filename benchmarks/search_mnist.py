@@ -12,7 +12,6 @@ DEPTHWISE_DATA=../shared/data python benchmarks/search_mnist.py best.safetensors
 import argparse
 import json
 import os
-import platform
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 
 import torch
 from joblib import Parallel, delayed
+from machine import describe_machine
 from sklearn.base import clone
 
 from depthwise.data import ImageSet, load_images
@@ -109,12 +109,7 @@ def measure(network: Path, study: Path, epochs: int | None, workers: int, long: 
     record = {
         "benchmark": "search_mnist",
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {
-            "processor": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "processes of one thread at a time": workers,
-            "torch": torch.__version__,
-        },
+        "machine": describe_machine(1, processes=workers, torch=torch.__version__),
         "found": {
             "layers": write_toml(entry.layer for entry in net.layers_),
             "params": net.analysis_.params,

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from machine import cpuinfo, describe_machine
+
 PROGRAMS = Path(__file__).resolve().parent
 SOURCE = PROGRAMS.parents[1] / "src"
 BFLOAT16_FLAGS = {"amx_bf16", "avx512_bf16"}
@@ -156,25 +158,16 @@ def target_lines(targets: Sequence[dict[str, Any]]) -> str:
 
 def multiplies_bfloat16() -> bool:
     """Whether the processor has instructions for it."""
-    return bool(BFLOAT16_FLAGS & set(_cpuinfo("flags").split()))
+    return bool(BFLOAT16_FLAGS & set(cpuinfo("flags").split()))
 
 
 def machine(threads: int, clock: str) -> dict[str, Any]:
     """What the figures were measured on, and how busy it was with other things."""
     return {
-        "processor": _cpuinfo("model name") or platform.processor(),
+        **describe_machine(threads),
         "multiplies_bfloat16": multiplies_bfloat16(),
-        "cores": os.cpu_count(),
-        "threads_used": threads,
         "clock": clock,
-        "load_before": os.getloadavg()[0],
         "system": platform.platform(),
         "libc": " ".join(platform.libc_ver()),
         "python": platform.python_version(),
     }
-
-
-def _cpuinfo(key: str) -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.is_file() else []
-    return next((line.partition(":")[2].strip() for line in lines if line.split(":")[0].strip() == key), "")

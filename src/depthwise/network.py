@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from depthwise.analysis import Analysis, Comparison, analyze_graph
 from depthwise.errors import SizeError
-from depthwise.rules import Findings, check_graph, check_misfit
 from depthwise.targets import open_module, open_target, read_graph, size_graph
 
 if TYPE_CHECKING:
     from depthwise.inspection import EffectiveField
     from depthwise.inspection.verify import Verification
+    from depthwise.rules import Findings
 
 
 def analyze(
@@ -146,6 +146,8 @@ def check(
         or: Take leaky_relu out of leakyrelu4 [*]: memory 44.2 KiB -> 36.2 KiB
     1 finding: 1 warning. [*] can be applied: 1 safe fix.
     """
+    from depthwise.rules import check_graph, check_misfit
+
     opened = open_target(target, input_shape, n_outputs)
     try:
         graph = read_graph(opened, inputs=inputs)

@@ -1,6 +1,5 @@
 """What is odd about images that could all be read: found by brute force, said once, and cheaply."""
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -79,15 +78,13 @@ def test_describe():
     assert images(range(21), range(21)).describe().endswith("21 classes: 1 to 1 images each, in the middle 1")
 
 
-def test_mnist_is_searched_at_once(data_dir, monkeypatch):
+def test_mnist_is_searched_whole(data_dir, monkeypatch):
     if not (data_dir / "mnist").is_dir():
         pytest.skip(f"no mnist in {data_dir}")
     monkeypatch.setenv("DEPTHWISE_DATA", str(data_dir))
     train, test = datasets.mnist(), datasets.mnist("test")
     assert train.X.nbytes < EXAMINED_BYTES
-    start = time.process_time()
     assert train.examined().problems == ()
-    assert time.process_time() - start < 1.5  # 0.1 where nobody else is at work
     # No image of MNIST is there twice, whichever part.
     assert len(find_duplicates(test, train)) == 0
     again = find_duplicates(ImageSet(X=train.X[[70, 60]], y=None, source="again"), train)

@@ -123,11 +123,10 @@ def test_two_processes_equal_one_on_images_that_do_not_divide_evenly(digits, tmp
         ({"processes": 0}, "processes is 0 but must be a whole number of 1 or more"),
     ],
 )
-def test_what_cannot_be_handed_over_is_named_before_anything_is_started(digits, params, message):
-    start = time.perf_counter()
+def test_what_cannot_be_handed_over_is_named_before_anything_is_started(digits, params, message, monkeypatch):
+    monkeypatch.setattr("depthwise.training.parallel._launch", None)
     with pytest.raises(TrainingError, match=message):
         make(**{"processes": 2, **params}).fit(*digits)
-    assert time.perf_counter() - start < 5
 
 
 def test_functions_of_a_script_are_refused_by_name(digits, monkeypatch):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from depthwise.errors import SizeError, TargetError, UnsplitError
-from depthwise.layers.ops import format_shape
 
 if TYPE_CHECKING:
     from depthwise.data import ImageSet
@@ -51,6 +50,8 @@ def read_size(text: str | None) -> int | tuple[int, int] | None:
 
 def picture_shape(net: NeuralNet) -> tuple[int, int, int]:
     """Channels, height and width of the pictures that a network reads."""
+    from depthwise.layers.ops import format_shape
+
     if len(net.input_shape_) != 3:
         features = format_shape(net.input_shape_)
         raise TargetError(f"the network reads rows of {features} values, not pictures. Call its predict from Python.")

@@ -1,8 +1,10 @@
 """What every test may ask for: real data where it is at hand, golden texts, one thread for each worker."""
 
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -33,6 +35,14 @@ def data_dir() -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def same_draws() -> None:
+    """What a network without random_state draws is the same each time, whichever tests ran before."""
+    import numpy as np
+
+    np.random.seed(0)
+
+
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     """``golden(name, text)``: the text equals tests/golden/name, which ``pytest --update`` rewrites."""
@@ -48,3 +58,34 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         assert text == path.read_text(encoding="utf-8")
 
     return compare
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[Any, str, str]]:
+    """Run a command line; give its status, output and errors."""
+
+    def run_command(*words: object) -> tuple[Any, str, str]:
+        from depthwise.cli import main
+
+        monkeypatch.setattr(sys, "argv", ["depthwise", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            main()
+            sys.exit(0)
+        captured = capsys.readouterr()
+        return end.value.code, captured.out, captured.err
+
+    return run_command
+
+
+@pytest.fixture
+def little_memory() -> Iterator[None]:
+    """A gigabyte more than this process has by now."""
+    resource = pytest.importorskip("resource", reason="the system sets no limits to memory")
+    status = Path("/proc/self/statm")
+    if not status.is_file():
+        pytest.skip("the system does not tell a process's memory")
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    taken = int(status.read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + (1 << 30), before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, before)

@@ -273,20 +273,6 @@ def test_nothing_is_unpickled(saved, tmp_path, form):
     assert not trap.exists()
 
 
-@pytest.fixture
-def little_memory():
-    """Half a gigabyte more than this process has by now."""
-    resource = pytest.importorskip("resource", reason="the system sets no limits to memory")
-    status = Path("/proc/self/statm")
-    if not status.is_file():
-        pytest.skip("the system does not tell a process's memory")
-    before = resource.getrlimit(resource.RLIMIT_AS)
-    taken = int(status.read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (taken + (1 << 29), before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_AS, before)
-
-
 WIDE = write_toml([Dense(10**6), Dense(10**6), Output()])
 
 

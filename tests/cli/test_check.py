@@ -1,11 +1,9 @@
 """``depthwise check``, ``explain`` and ``rules``, run in this process as a user would type them."""
 
 import json
-import sys
 
 import pytest
 
-from depthwise.cli import main
 from depthwise.layers import Conv2D, GlobalAvgPool2D, MaxPool2D, Output
 from depthwise.notation import read_toml, write_toml
 
@@ -15,20 +13,10 @@ BIASED = "8CB3ps-MP2-16C3ps-16C3ps-GAP-10N"
 INPUT = ("--input", "1x14x14")
 
 
-@pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Run a command line in an empty folder; give its status, output and errors."""
+@pytest.fixture(autouse=True)
+def empty_folder(monkeypatch, tmp_path):
+    """Nobody's pyproject.toml is read."""
     monkeypatch.chdir(tmp_path)
-
-    def run_command(*words):
-        monkeypatch.setattr(sys, "argv", ["depthwise", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            main()
-            sys.exit(0)
-        captured = capsys.readouterr()
-        return end.value.code, captured.out, captured.err
-
-    return run_command
 
 
 @pytest.fixture

@@ -1,29 +1,10 @@
 """The command line, run in this process as a user would type it."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
 from PIL import Image
-
-from depthwise.cli import main
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run a command line; give its status, output and errors."""
-
-    def run_command(*words):
-        monkeypatch.setattr(sys, "argv", ["depthwise", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            main()
-            sys.exit(0)
-        captured = capsys.readouterr()
-        return end.value.code, captured.out, captured.err
-
-    return run_command
-
 
 NOTATION = "32C3-MP2-64C3-64C3-MP2-64N-10N"
 

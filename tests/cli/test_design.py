@@ -1,29 +1,12 @@
 """``depthwise design`` as a user would type it."""
 
 import json
-import sys
 
 import pytest
 
 import depthwise as dw
-from depthwise.cli import main
 
 SMALL = ("design", "--input", "1x28x28", "--classes", "10", "--params", "50k")
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run a command line; give its status, output and errors."""
-
-    def run_command(*words):
-        monkeypatch.setattr(sys, "argv", ["depthwise", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            main()
-            sys.exit(0)
-        captured = capsys.readouterr()
-        return end.value.code, captured.out, captured.err
-
-    return run_command
 
 
 def test_it_prints_the_designs_and_why_nothing_is_deeper(run):

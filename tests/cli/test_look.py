@@ -1,7 +1,6 @@
 """``depthwise look``, run in this process as a user would type it."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -11,21 +10,6 @@ from depthwise.cli import main
 from depthwise.cli.look import WORDS, Subject
 from depthwise.displays.display import Display
 from depthwise.training import NeuralNetClassifier, NeuralNetRegressor
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run a command line; give its status, output and errors."""
-
-    def run_command(*words):
-        monkeypatch.setattr(sys, "argv", ["depthwise", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            main()
-            sys.exit(0)
-        captured = capsys.readouterr()
-        return end.value.code, captured.out, captured.err
-
-    return run_command
 
 
 @pytest.fixture(scope="module")

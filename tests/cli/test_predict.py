@@ -2,29 +2,12 @@
 
 import csv
 import json
-import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from depthwise.cli import main
 from depthwise.training import load
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run a command line; give its status, output and errors."""
-
-    def run_command(*words):
-        monkeypatch.setattr(sys, "argv", ["depthwise", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            main()
-            sys.exit(0)
-        captured = capsys.readouterr()
-        return end.value.code, captured.out, captured.err
-
-    return run_command
 
 
 @pytest.fixture

@@ -1,29 +1,12 @@
 """What ``depthwise train`` is told reaches the estimator; what it cannot be told is one line."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
 
-from depthwise.cli import main
 from depthwise.data.augmentation import CutMix, RandomCrop, RandomFlip
 from depthwise.training import NeuralNetClassifier, load
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run a command line; give its status, output and errors."""
-
-    def run_command(*words):
-        monkeypatch.setattr(sys, "argv", ["depthwise", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            main()
-            sys.exit(0)
-        captured = capsys.readouterr()
-        return end.value.code, captured.out, captured.err
-
-    return run_command
 
 
 @pytest.fixture

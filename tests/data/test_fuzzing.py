@@ -6,7 +6,6 @@ import pickle
 import random
 import struct
 import tracemalloc
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -118,20 +117,6 @@ def test_some_files(tmp_path, kind):
     finally:
         tracemalloc.stop()
     assert read and refused
-
-
-@pytest.fixture
-def little_memory():
-    """A gigabyte more than this process has by now."""
-    resource = pytest.importorskip("resource", reason="the system sets no limits to memory")
-    status = Path("/proc/self/statm")
-    if not status.is_file():
-        pytest.skip("the system does not tell a process's memory")
-    before = resource.getrlimit(resource.RLIMIT_AS)
-    taken = int(status.read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (taken + (1 << 30), before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 @pytest.mark.slow

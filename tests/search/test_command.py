@@ -3,29 +3,12 @@
 import json
 import os
 import signal
-import sys
 
 import pytest
 
-from depthwise.cli import main
 from depthwise.training import NeuralNetClassifier, load
 
 RACE = ("search", "digits", "--size", "10", "--params", "10k", "--macs", "600k", "--batch-size", "256", "--seeds", "1")
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run a command line; give its status, output and errors."""
-
-    def run_command(*words):
-        monkeypatch.setattr(sys, "argv", ["depthwise", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            main()
-            sys.exit(0)
-        captured = capsys.readouterr()
-        return end.value.code, captured.out, captured.err
-
-    return run_command
 
 
 @pytest.fixture

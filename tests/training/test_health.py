@@ -16,6 +16,7 @@ from depthwise.analysis.health import TrainingHealth
 from depthwise.data import load_images
 from depthwise.errors import TrainingError
 from depthwise.layers import Conv2D, Dense, Dropout, Flatten, GlobalAvgPool2D, MaxPool2D, Output
+from depthwise.rules.exploding_gradients import LONGEST
 from depthwise.training import Callback, EarlyStopping, NeuralNetClassifier, NeuralNetRegressor, WeightAveraging, load
 
 NET = [Conv2D(8, padding="same"), MaxPool2D(), Conv2D(16), Flatten(), Dense(32), Output()]
@@ -144,6 +145,13 @@ def test_exploding_gradients_are_named_by_layer(digits):
     finding = found(train(*digits, layers=deep, optimizer="sgd", learning_rate=1e-9, callbacks=[Before(enlarge)]),
                     "TRN002")  # fmt: skip
     assert "dense1" in finding.layers and "times as long as the weights" in finding.message
+
+
+def test_one_layer_alone_multiplies_no_gradient():
+    X = np.arange(20.0)[:, None]
+    net = NeuralNetRegressor([Output()], max_epochs=1, verbose=0, random_state=0).fit(X, 100 * X)
+    assert max(net.health_.layers[0].gradient) > LONGEST
+    assert "TRN002" not in {finding.code for finding in net.findings_}
 
 
 def test_vanishing_gradients_are_named_by_layer(digits):

@@ -10,7 +10,21 @@ from numpy.typing import ArrayLike, NDArray
 from depthwise.errors import DataError
 
 CHANNELS = (1, 3, 4)
-"""Grey, color, color with transparency: a last axis of this length is taken for channels, as in training."""
+"""Grey, color, color with transparency."""
+
+
+def are_channels_last(image_shape: Sequence[int]) -> bool:
+    """Whether the last one of three axes, and only it, is as long as channels are.
+
+    Examples
+    --------
+    >>> are_channels_last((28, 28, 3)), are_channels_last((3, 28, 28)), are_channels_last((3, 28, 3))
+    (True, False, False)
+    """
+    match image_shape:
+        case (first, _, last):
+            return last in CHANNELS and first not in CHANNELS
+    return False
 
 
 def as_array(values: ArrayLike, where: str) -> NDArray[Any]:
@@ -54,7 +68,7 @@ def as_images(array: NDArray[Any], where: str) -> NDArray[Any]:
 
 def _arrange(array: NDArray[Any], shape: str, where: str) -> NDArray[Any]:
     match array.shape:
-        case (_, height, _, channels) if channels in CHANNELS and height not in CHANNELS:
+        case (_, *image_shape) if are_channels_last(image_shape):
             return array.transpose(0, 3, 1, 2)
         case (_, _, _, _):
             return array

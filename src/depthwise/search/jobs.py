@@ -25,6 +25,7 @@ from depthwise.search.devices import own_device
 from depthwise.search.halving import Judged, binomial_error
 from depthwise.search.study import Job, Study
 from depthwise.training.callbacks import Callback, as_callbacks
+from depthwise.training.device import on_threads
 
 if TYPE_CHECKING:
     from depthwise.training.history import EpochRecord
@@ -179,17 +180,6 @@ class Lookout(Callback):
 def count_threads(wanted: int | None, workers: int) -> int:
     """Threads of each of some jobs at a time: as many as are wanted, else cores by jobs."""
     return wanted or max(1, min(cpu_count(), torch.get_num_threads()) // workers)
-
-
-@contextmanager
-def on_threads(count: int) -> Iterator[None]:
-    """So many threads inside, and as many as before outside."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from sklearn.base import clone
 from depthwise.designer import Design
 from depthwise.errors import TrainingError
 from depthwise.search.halving import Plan, estimate
-from depthwise.search.jobs import count_threads, on_threads
+from depthwise.search.jobs import count_threads
+from depthwise.training.device import on_threads
 from depthwise.training.stages import batch_size_of
 
 if TYPE_CHECKING:

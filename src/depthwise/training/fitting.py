@@ -15,7 +15,7 @@ from depthwise.data.augmentation import as_augmentation
 from depthwise.rules import check_training
 from depthwise.training.batches import Batch, DeviceData
 from depthwise.training.callbacks import Callback, as_callbacks
-from depthwise.training.device import tuned
+from depthwise.training.device import on_threads, tuned
 from depthwise.training.early_stopping import EarlyStopping
 from depthwise.training.health import HealthRecorder
 from depthwise.training.heap import kept_heap
@@ -218,19 +218,9 @@ def _hooks(callbacks: list[Callback], name: str, net: NeuralNet) -> Hooks:
 @contextmanager
 def _conditions(net: NeuralNet, threads: int | None) -> Iterator[None]:
     """All that is otherwise while a network learns, and as it was before afterwards."""
-    with own_randomness(net.device_), _on_threads(threads), tuned(net.device_), _compiled(net), kept_heap():
+    # Another number of threads than a training began with would sum in another order.
+    with own_randomness(net.device_), on_threads(threads), tuned(net.device_), _compiled(net), kept_heap():
         yield
-
-
-@contextmanager
-def _on_threads(count: int | None) -> Iterator[None]:
-    """As many threads inside as a training began with: another number would sum in another order."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextmanager

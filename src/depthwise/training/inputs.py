@@ -14,11 +14,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, validate_data
 from torch import Tensor
 
+from depthwise.data.layout import are_channels_last
 from depthwise.errors import DataError
 from depthwise.layers.ops import format_shape
-
-CHANNELS = (1, 3, 4)
-"""Grey, color, color with transparency: a last axis of this length is taken for channels."""
 
 STATISTICS_VALUES = 2**24
 """Pixels that statistics are summed over at a time, to bound memory: 128 MiB as float64."""
@@ -127,10 +125,8 @@ def input_shape_of(images: NDArray[Any], declared: tuple[int, ...] | None) -> tu
             return (features,)
         case (height, width):
             return (1, height, width)
-        case (height, width, channels) if channels in CHANNELS and height not in CHANNELS:
-            return (channels, height, width)
-        case (channels, height, width):
-            return (channels, height, width)
+        case (first, second, third):
+            return (third, first, second) if are_channels_last(images.shape[1:]) else (first, second, third)
     raise DataError(
         f"X: has {images.ndim} axes, {format_shape(images.shape)}, but images need 2 to 4. "
         "Give it the shape (n_images, channels, height, width)."

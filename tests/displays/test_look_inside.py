@@ -249,3 +249,10 @@ def test_unknown_classes_are_told(net, X):
         ImagesDisplay(X, ["a", "b"])
     with pytest.raises(TargetError, match=r"there is no layer 'conv2d2'\. Did you mean 'conv2d3' or 'conv2d1'\?"):
         CamDisplay.from_estimator(net, X, layer="conv2d2")
+
+
+def test_a_class_may_be_called_what_is_no_formula(X, tmp_path):
+    y = ["$x_{$", "2$ bill", "^"] * 4
+    net = dw.NeuralNetClassifier([dw.Conv2D(2), dw.Output()], max_epochs=1, verbose=0).fit(np.tile(X, (4, 1, 1, 1)), y)
+    OcclusionDisplay.from_estimator(net, X, ["$x_{$"] * 3, square=5).plot().save(tmp_path / "a.png")
+    ImagesDisplay(X, ["$x_{$"] * 3).plot().save(tmp_path / "b.png")

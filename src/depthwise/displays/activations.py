@@ -83,6 +83,7 @@ class ActivationsDisplay(Display):
         axes[0, 1].set_title(
             f"{found.layer}: {count} channels of {shape}" if size else f"{found.layer}: {count} units",
             fontsize=TITLE_SIZE,
+            parse_math=False,
         )
         bar = axes[:, 1] if ax is None else ax
         self.figure_.colorbar(

@@ -110,9 +110,9 @@ class ExplanationDisplay(Display):
             draw_picture(row[2], below, value_range(grey))
             opacity = STRONGEST * np.abs(found).clip(0, largest) / largest
             self.overlays_.append(row[2].imshow(found, alpha=opacity, interpolation="nearest", **scale))
-            row[0].set_title(line, fontsize=TITLE_SIZE)
+            row[0].set_title(line, fontsize=TITLE_SIZE, parse_math=False)
         for place, text in enumerate((title, "superimposed"), 1):
-            axes[0, place].set_title(text, fontsize=TITLE_SIZE)
+            axes[0, place].set_title(text, fontsize=TITLE_SIZE, parse_math=False)
         bar = axes[:, 2] if ax is None else ax
         self.figure_.colorbar(self.maps_[0], ax=bar, label=label, shrink=max(0.25, 0.8 / len(images)), aspect=20)
         return self

@@ -59,7 +59,7 @@ class WeightsDisplay(Display):
         out_channels, in_channels, *size = self.weights.kernels.shape
         sides = " x ".join(map(str, size))
         over = f"{in_channels} channel{'s' * (in_channels > 1)}"
-        ax.set_title(f"{self.weights.layer}: {out_channels} kernels of {sides} over {over}")
+        ax.set_title(f"{self.weights.layer}: {out_channels} kernels of {sides} over {over}", parse_math=False)
         ax.set_axis_off()
         return self
 

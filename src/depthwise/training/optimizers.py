@@ -11,6 +11,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from depthwise.errors import TrainingError, did_you_mean
+from depthwise.training.eager import without_compiler
 from depthwise.training.losses import penalized_weights
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
@@ -74,7 +75,7 @@ mean 'adam'?
     """
     groups = _groups(module, weight_decay)
     if isinstance(optimizer, str):
-        kind = OPTIMIZERS.get(optimizer)
+        kind: Any = OPTIMIZERS.get(optimizer)
         if kind is None:
             raise TrainingError(
                 f"optimizer is {optimizer!r} but must be one of {', '.join(OPTIMIZERS)}, or a torch.optim class."
@@ -89,14 +90,16 @@ mean 'adam'?
         if kind is torch.optim.SGD:
             options |= {"momentum": momentum, "nesterov": optimizer == "nesterov"}
         if kind is torch.optim.LBFGS:
-            return kind([p for group in groups for p in group["params"]], **options)  # it takes no groups
+            # It takes no groups.
+            return without_compiler(kind)([p for group in groups for p in group["params"]], **options)
         if "fused" in accepted and _can_fuse(module.parameters()):
             options["fused"] = True
-        return kind(groups, **options)
+        return without_compiler(kind)(groups, **options)
     if not callable(optimizer):
         raise TrainingError(f"optimizer is {optimizer!r} but must be a name such as 'adam', or a torch.optim class.")
+    is_kind = isinstance(optimizer, type) and issubclass(optimizer, Optimizer)
     try:
-        return optimizer(groups, lr=learning_rate)
+        return (without_compiler(optimizer) if is_kind else optimizer)(groups, lr=learning_rate)
     except (TypeError, ValueError) as problem:
         raise TrainingError(
             f"optimizer: {getattr(optimizer, '__name__', optimizer)} cannot be made with these parameters and "

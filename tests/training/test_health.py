@@ -18,6 +18,7 @@ from depthwise.errors import TrainingError
 from depthwise.layers import Conv2D, Dense, Dropout, Flatten, GlobalAvgPool2D, MaxPool2D, Output
 from depthwise.rules.exploding_gradients import LONGEST
 from depthwise.training import Callback, EarlyStopping, NeuralNetClassifier, NeuralNetRegressor, WeightAveraging, load
+from depthwise.training.rescue import Rescue
 
 NET = [Conv2D(8, padding="same"), MaxPool2D(), Conv2D(16), Flatten(), Dense(32), Output()]
 
@@ -393,3 +394,20 @@ def test_a_healthy_training_has_no_findings(name, data_dir):
     net = train(X, y, layers=layers, max_epochs=epochs, **params)
     assert net.history_[-1].valid_accuracy > 0.5, "it learned"
     assert not [str(finding) for finding in net.findings_.problems if finding.code.startswith("TRN")]
+
+
+def test_what_an_epoch_starts_from_is_kept_once(digits, monkeypatch):
+    """The best weights and those that an epoch starts from are one copy while the loss falls."""
+    shared, begin = [], Rescue.begin_epoch
+
+    def begin_epoch(rescue):
+        begin(rescue)
+        best, start = rescue.best or {}, rescue.start.module
+        shared.append(bool(best) and all(best[name] is value for name, value in start.items()))
+
+    monkeypatch.setattr(Rescue, "begin_epoch", begin_epoch)
+    train(*digits, max_epochs=4)
+    assert shared == [False, True, True, True]
+    shared.clear()
+    train(*digits, max_epochs=3, callbacks=[Before(lambda module: module.output6.bias.add_(0.01), epoch=3)])
+    assert shared == [False, True, False]  # somebody changed a layer: that one is copied

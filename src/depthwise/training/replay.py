@@ -7,7 +7,7 @@ values again; looking for them costs nothing before it is needed.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -36,16 +36,29 @@ class Snapshot:
     schedule: dict[str, Any]
 
     @classmethod
-    def of(cls, training: Training) -> Snapshot:
-        """A copy of it."""
-        parts = (training.net.module_, training.net.optimizer_, training.schedule)
-        return cls(*(copy.deepcopy(part.state_dict()) for part in parts))
+    def of(cls, training: Training, known: Mapping[str, Any] | None = None) -> Snapshot:
+        """A copy of it, but for tensors of the module that are the same in another copy."""
+        parts = (training.net.optimizer_, training.schedule)
+        module = copy_state(training.net.module_, known)
+        return cls(module, *(copy.deepcopy(part.state_dict()) for part in parts))
 
     def restore(self, training: Training) -> None:
         """Bring a training back to it."""
         training.net.module_.load_state_dict(self.module)
         training.net.optimizer_.load_state_dict(copy.deepcopy(self.optimizer))
         training.schedule.load_state_dict(copy.deepcopy(self.schedule))
+
+
+def copy_state(module: nn.Module, known: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """A module's state; tensors that another copy of it holds already are those of that copy."""
+
+    def copied(name: str, value: Any) -> Any:
+        other = None if known is None else known.get(name)
+        if isinstance(other, Tensor) and isinstance(value, Tensor) and torch.equal(other, value):
+            return other
+        return copy.deepcopy(value)
+
+    return {name: copied(name, value) for name, value in module.state_dict().items()}
 
 
 class _FoundError(Exception):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from dataclasses import asdict
 from math import isfinite
@@ -14,7 +13,7 @@ from depthwise.analysis.health import NonFinite
 from depthwise.errors import TrainingError
 from depthwise.rules import check_training
 from depthwise.training.history import EpochRecord
-from depthwise.training.replay import Snapshot, find_non_finite
+from depthwise.training.replay import Snapshot, copy_state, find_non_finite
 
 if TYPE_CHECKING:
     from depthwise.training.fitting import Training
@@ -57,14 +56,17 @@ class Rescue:
 
     def begin_epoch(self) -> None:
         """Keep what the epoch starts from."""
-        self.start = Snapshot.of(self.training)
-        self.first = self.first or self.start
+        self.start = None  # its memory serves the next one
+        self.start = Snapshot.of(self.training, self.best)
+        if self.best is None:
+            self.first = self.first or self.start
 
     def end_epoch(self, record: EpochRecord) -> None:
         """Keep the weights where they are better than ever in this fit."""
         loss = record.train_loss if record.valid_loss is None else record.valid_loss
         if loss < self.best_loss:
-            self.best_loss, self.best = loss, copy.deepcopy(self.training.net.module_.state_dict())
+            self.best = self.first = self.start = None
+            self.best_loss, self.best = loss, copy_state(self.training.net.module_)
 
     def demand_finite(self, train_loss: float, epoch: int) -> None:
         """Find out where a loss that is not finite comes from.

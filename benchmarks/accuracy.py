@@ -15,7 +15,6 @@ import argparse
 import json
 import platform
 import sys
-import time
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -111,7 +110,7 @@ def deep() -> NeuralNetClassifier:
     layers = [*stages, GlobalMaxPool2D(), Output()]
     return NeuralNetClassifier(
         layers,
-        max_epochs=10,
+        max_epochs=20,
         batch_size=128,
         optimizer="nesterov",
         learning_rate=0.1,
@@ -128,14 +127,13 @@ NETS = {"001": tutorial_001, "003": tutorial_003, "004": tutorial_004, "deep": d
 DATA = {"001": dw.datasets.mnist, "003": dw.datasets.mnist, "004": dw.datasets.cifar10, "deep": dw.datasets.cifar10}
 
 
-def measure(name: str) -> dict[str, Any]:
-    """Train one network; everything that is needed to judge or repeat it."""
+def measure(name: str, resume: Path | None) -> dict[str, Any]:
+    """Train one network, or go on with it; everything that is needed to judge or repeat it."""
     train: ImageSet = DATA[name]("train")
     test: ImageSet = DATA[name]("test")
     net = NETS[name]()
-    start = time.perf_counter()
-    net.fit(train.X, train.y)
-    seconds = time.perf_counter() - start
+    net.fit(train.X, train.y, resume=resume and resume / name)
+    seconds = sum(record.seconds for record in net.history_)
     params = net.get_params(deep=False)
     settings = {
         key: value if isinstance(value, (int, float, str, list, type(None))) and key != "augment" else repr(value)
@@ -184,9 +182,10 @@ def main() -> None:
     """Read the arguments, train, write the record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--net", choices=NETS, help="one of them; all without it")
-    wanted = parser.parse_args().net
-    for name in [wanted] if wanted else NETS:
-        write(name, measure(name))
+    parser.add_argument("--resume", type=Path, help="folder to keep the state in, and to go on from")
+    arguments = parser.parse_args()
+    for name in [arguments.net] if arguments.net else NETS:
+        write(name, measure(name, arguments.resume))
 
 
 def write(name: str, record: dict[str, Any]) -> None:

@@ -177,7 +177,7 @@ def attack_loading(saved, tmp_path, n, seed):
 def attack_resuming(saved, tmp_path, n, seed):
     def read(content):
         (tmp_path / FILE).write_bytes(content)
-        state = SavedTraining(tmp_path)
+        state = SavedTraining(tmp_path, NeuralNetClassifier([]))
         assert state.seed is not None and state.precision and state.threads
 
     return attack(read, lambda rng: file_changed(rng, saved[FILE]), n, seed)
@@ -267,7 +267,7 @@ def test_nothing_is_unpickled(saved, tmp_path, form):
     with pytest.raises(FileError):
         load(path)
     with pytest.raises(FileError):
-        SavedTraining(tmp_path)
+        SavedTraining(tmp_path, NeuralNetClassifier([]))
     with pytest.raises(DepthwiseError):
         take_weights(nn.Conv2d(1, 1, 1), path)
     assert not trap.exists()
@@ -309,4 +309,4 @@ def test_tensors_longer_than_their_file_are_refused(saved, tmp_path, little_memo
             load_bytes(content, tmp_path)
         (tmp_path / FILE).write_bytes(content)
         with pytest.raises(FileError, match="is no state of a training, or a damaged one"):
-            SavedTraining(tmp_path)
+            SavedTraining(tmp_path, NeuralNetClassifier([]))

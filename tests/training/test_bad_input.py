@@ -9,7 +9,7 @@ from sklearn.model_selection import KFold
 
 from depthwise.errors import DataError, FileError, TrainingError
 from depthwise.layers import Dense, Input, Output
-from depthwise.training import NeuralNetClassifier, NeuralNetRegressor, load
+from depthwise.training import EarlyStopping, NeuralNetClassifier, NeuralNetRegressor, load
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(60, 4)).astype(np.float32)
@@ -145,16 +145,30 @@ def test_classes_to_come_must_be_several():
             classifier().partial_fit(X, Y, classes=classes)
 
 
-@pytest.mark.parametrize("before", ["unfitted", "fitted"])
-def test_a_fit_that_failed_leaves_no_network_that_predicts(before):
-    net = classifier()
-    if before == "fitted":
-        net.fit(X, Y)
-    with pytest.raises(TrainingError):
-        net.set_params(validation=0.001).fit(X, Y)
+WRONG = {
+    "parameter": ({"validation": 0.001}, lambda: (X, Y)),
+    "weights": ({}, lambda: (X, np.where(np.arange(60) % 2, "a", "b"), -np.ones(60))),
+    "figure": ({"early_stopping": 3, "validation": None}, lambda: (X, Y)),
+    "loss": ({"learning_rate": 1e30, "optimizer": "sgd", "batch_size": 8}, lambda: (X, Y)),
+    "callback": ({"callbacks": [EarlyStopping(monitor="valid_beauty")]}, lambda: (X, Y)),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_fit_that_failed_changes_nothing(wrong):
+    params, data = WRONG[wrong]
+    net = classifier().set_params(**params)
+    with pytest.raises((TrainingError, DataError)):
+        net.fit(*data())
     with pytest.raises(NotFittedError):
         net.predict(X)
-    assert net.set_params(validation=None).fit(X, Y).predict(X).shape == (60,)
+    net = classifier().fit(X, Y)
+    expected, seed = net.predict_proba(X), net.seed_
+    with pytest.raises((TrainingError, DataError)):
+        net.set_params(**params).fit(*data())
+    assert np.array_equal(net.predict_proba(X), expected)
+    assert net.seed_ == seed and net.classes_.tolist() == np.unique(Y).tolist() and len(net.history_) == net.max_epochs
 
 
 def test_a_network_that_is_initialized_anew_is_not_fitted():

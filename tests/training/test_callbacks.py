@@ -106,7 +106,7 @@ def test_early_stopping_refuses_wrong_arguments(arguments, message):
 
 
 def test_early_stopping_needs_the_figure_it_watches(two_classes):
-    with pytest.raises(TrainingError, match=r"epoch 1 has no valid_loss\. Give validation= a share or a pair"):
+    with pytest.raises(TrainingError, match=r"monitor is 'valid_loss' but validation is None\. Give validation="):
         net_with(EarlyStopping(), validation=None).fit(*two_classes)
 
 

@@ -314,7 +314,7 @@ def test_an_interrupt_leaves_a_usable_network(two_classes, capsys):
     net = classifier([Dense(8), Output()], max_epochs=50, callbacks=[Interrupting()], verbose=1).fit(X, y)
     assert len(net.history_) == 2 and ended == [True]
     assert net.predict(X).shape == (60,) and not net.module_.training
-    assert "Interrupted after 2 full epochs; what was learned is kept." in capsys.readouterr().out
+    assert "Interrupted after 2 full epochs; the network is that of the best one." in capsys.readouterr().out
 
 
 def test_a_last_batch_of_one_image_does_not_break_batch_normalization():

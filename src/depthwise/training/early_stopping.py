@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import copy
+from math import isnan
 from typing import TYPE_CHECKING, Any
-
-from torch import Tensor
 
 from depthwise.errors import TrainingError
 from depthwise.training.callbacks import Callback
@@ -59,39 +57,34 @@ class EarlyStopping(Callback):
         self.restore_best = restore_best
         self.best_epoch_: int | None = None
         self._best: float | None = None
-        self._best_state: dict[str, Tensor] | None = None
         self._waited = 0
 
     def on_train_begin(self, net: NeuralNet) -> None:
         known = (*COLUMNS, *choose_scorers(net.scoring))
         if self.monitor not in known:
             raise TrainingError(f"EarlyStopping: monitor is {self.monitor!r} but must be one of {', '.join(known)}.")
-        self.best_epoch_ = self._best = self._best_state = None
+        validates = not (net.validation is None or (isinstance(net.validation, (int, float)) and not net.validation))
+        if not validates and (self.monitor.startswith("valid") or self.monitor in choose_scorers(net.scoring)):
+            raise TrainingError(
+                f"EarlyStopping: monitor is {self.monitor!r} but validation is {net.validation}. "
+                "Give validation= a share or a pair (X, y), or watch train_loss."
+            )
+        self.best_epoch_ = self._best = None
         self._waited = 0
 
     def on_epoch_end(self, net: NeuralNet, record: EpochRecord) -> bool:
         value = self._read(record)
-        if self._best is None or value < self._best - self.min_delta:
+        if self._best is None or isnan(self._best) or value < self._best - self.min_delta:
             self._best, self.best_epoch_, self._waited = value, record.epoch, 0
-            if self.restore_best:
-                self._best_state = copy.deepcopy(net.module_.state_dict())
         else:
             self._waited += 1
         return self._waited >= self.patience
 
-    def on_train_end(self, net: NeuralNet) -> None:
-        if self._best_state is not None:
-            net.module_.load_state_dict(self._best_state)
-        self._best_state = None
-
     def state_dict(self) -> dict[str, Any]:
-        figures = {"best": self._best, "best_epoch": self.best_epoch_, "waited": self._waited}
-        return {**figures, **{f"weights.{name}": value for name, value in (self._best_state or {}).items()}}
+        return {"best": self._best, "best_epoch": self.best_epoch_, "waited": self._waited}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._best, self.best_epoch_, self._waited = (state[name] for name in ("best", "best_epoch", "waited"))
-        weights = {name.removeprefix("weights."): v for name, v in state.items() if name.startswith("weights.")}
-        self._best_state = weights or None
 
     def _read(self, record: EpochRecord) -> float:
         """The figure, turned so that less is better."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.optim import Optimizer
@@ -52,7 +52,14 @@ class Training:
     """
 
     def __init__(
-        self, net: NeuralNet, train: DeviceData, valid: DeviceData | None, n_epochs: int, saved: SavedTraining | None
+        self,
+        net: NeuralNet,
+        train: DeviceData,
+        valid: DeviceData | None,
+        n_epochs: int,
+        saved: SavedTraining | None = None,
+        *,
+        stops: bool = True,
     ) -> None:
         self.net, self.train, self.valid, self.n_epochs, self.saved = net, train, valid, n_epochs, saved
         self.begun = len(net.history_)
@@ -62,7 +69,7 @@ class Training:
         self.ranks.spread([*net.module_.parameters(), *net.module_.buffers()])
         self.objective = Objective(net._loss(), net.precision_, Penalty(net.module_, net.l1, net.l2))
         self.scorers = choose_scorers(net.scoring)
-        self.callbacks = _callbacks(net)
+        self.callbacks: list[Callback] = _callbacks(net, stops)
         self.health = HealthRecorder(net, train, valid)
         self.rescue = Rescue(self)
         net.optimizer_ = _optimizer(net, getattr(net, "optimizer_", None))
@@ -117,14 +124,20 @@ class Training:
                     if self.stopped:
                         break
         except KeyboardInterrupt:
+            self.rescue.interrupted = True
             progress.interrupted(len(net.history_) - self.begun)
         finally:
-            for callback in self.callbacks:
-                callback.on_train_end(net)
-            self.rescue.finish()
-            net.module_.eval()
-            net.health_ = self.health.record
+            with ExitStack() as ends:  # all of them come, in order, whichever raises
+                ends.callback(self._leave)
+                for callback in reversed(self.callbacks):
+                    ends.callback(callback.on_train_end, net)
         progress.verdict(check_training(net.health_))
+
+    def _leave(self) -> None:
+        """The network as it shall be, whatever happened, and what is known of its training."""
+        self.rescue.finish()
+        self.net.module_.eval()
+        self.net.health_ = self.health.record
 
     def _run_epoch(self, epoch: int, progress: TrainingProgress) -> None:
         net = self.net
@@ -156,10 +169,10 @@ class Training:
             scores=self.ranks.agree(self._score(seen)),
         )
         self.health.end_epoch(record)
-        self.rescue.end_epoch(record)
         # Printed before a callback may stop, so that the last line is never lost.
         progress.epoch(record)
         answers = [callback.on_epoch_end(net, record) for callback in self.callbacks]
+        self.rescue.end_epoch(record)  # early stopping has judged it by now
         self.stopped = self.ranks.agree(any(answers))
 
     def batches(self, epoch: int, ranks: Ranks | None = None) -> Iterator[Batch]:
@@ -198,10 +211,10 @@ class Training:
         return self.net.outputs_are == "classes"
 
 
-def _callbacks(net: NeuralNet) -> list[Callback]:
+def _callbacks(net: NeuralNet, stops: bool) -> list[Callback]:
     """Those of ``callbacks=``, and then the one of ``early_stopping=``, which sees what the others have done."""
     stopping = net.early_stopping
-    if stopping is None:
+    if stopping is None or not stops:
         return as_callbacks(net.callbacks)
     return [*as_callbacks(net.callbacks), stopping if isinstance(stopping, Callback) else EarlyStopping(stopping)]
 
@@ -249,3 +262,18 @@ def _optimizer(net: NeuralNet, before: Optimizer | None) -> Optimizer:
     if type(before) is type(optimizer):
         optimizer.state.update(before.state)
     return optimizer
+
+
+@contextmanager
+def as_before_unless_learned(net: NeuralNet) -> Iterator[None]:
+    """Where not one epoch could be trained, the estimator is what it was."""
+    before: dict[str, Any] = net.__dict__.copy()
+    count = len(before.get("history_", ()))
+    try:
+        yield
+    except BaseException:
+        history: Any = net.__dict__.get("history_") or ()
+        if len(history) == (count if history is before.get("history_") else 0):
+            net.__dict__.clear()
+            net.__dict__.update(before)
+        raise

@@ -118,7 +118,7 @@ class HealthRecorder:
         module = self.net.module_.eval()
         compiled, module._compiled_call_impl = module._compiled_call_impl, None  # hooks would not be called
         try:
-            with torch.inference_mode(), self._hooked():
+            with torch.no_grad(), self._hooked():
                 for batch in data.part(rows).in_order():
                     compute_output(module, batch.images, self.net.precision_)
         finally:

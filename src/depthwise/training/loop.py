@@ -168,7 +168,7 @@ def batch_loss(module: nn.Module, batch: Batch, objective: Objective, augmentati
     return objective.loss.of_mixed(output, targets, weights, seen.partners, seen.share)
 
 
-@torch.inference_mode()
+@torch.no_grad()  # not inference_mode: what a module keeps of a pass could not be learned from
 def evaluate(
     module: nn.Module,
     batches: Batches,
@@ -193,12 +193,12 @@ def evaluate(
         if counts:
             right = right + count_right(output, targets)
         if keeps_outputs:
-            outputs.append(output)
+            outputs.append(output.cpu())  # what a recorded graph gives is written over by its next run
         n_images += len(images)
     if objective.penalty:
         total = total + objective.penalty.value() * n_images
     if keeps_outputs:
-        outputs = ranks.gather([output.cpu() for output in outputs])
+        outputs = ranks.gather(outputs)
     loss, n_right, count = ranks.add_up(total, right, n_images)
     return Evaluation(loss / count, int(n_right) if counts else None, torch.cat(outputs) if outputs else None)
 
@@ -212,7 +212,7 @@ def count_right(output: Tensor, targets: Tensor) -> Tensor:
     return (output.argmax(1) == targets).sum()
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def predict_outputs(module: nn.Module, batches: Batches, precision: str) -> Tensor:
     """The network's outputs for all images, on the processor."""
     module = fold(module.eval())

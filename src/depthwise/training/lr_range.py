@@ -116,13 +116,14 @@ def lr_range(
         raise TrainingError(f"lr_range: lowest is {lowest} and highest {highest}, but must be 0 < lowest < highest.")
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < FEWEST:
         raise TrainingError(f"lr_range: steps is {steps!r} but must be a whole number of {FEWEST} or more.")
-    own = copy.deepcopy(net) if net.warm_start and net.__sklearn_is_fitted__() else clone(net)
+    goes_on = net.warm_start and net.__sklearn_is_fitted__()
+    own = copy.deepcopy(net) if goes_on else clone(net)
     own.set_params(schedule=None, callbacks=(), early_stopping=None, compile=False, verbose=0)
     if own.random_state is None:
         own.random_state = 0  # numpy's own generator is not ours to move on
     rates = np.geomspace(lowest, highest, steps)
     train, _ = own._prepare(X, y, sample_weight, goes_on=own.warm_start, validates=False)
-    training = Training(own, train, None, 1, None)
+    training = Training(own, train, None, 1)
     with own_randomness(own.device_):
         losses = _measure(training, rates)
     return _judge(rates[: len(losses)], losses, steps)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from math import prod
 from typing import Any, Literal, Self
 
@@ -15,17 +16,16 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from depthwise.errors import TrainingError
-from depthwise.graph import Graph
 from depthwise.layers import Layer
 from depthwise.modules import Init
-from depthwise.rules import Findings, check_graph, check_training
+from depthwise.rules import Findings
 from depthwise.training.batches import EVALUATION_BATCH, DeviceData
 from depthwise.training.checkpoint import save
 from depthwise.training.datasets import LazyImages
 from depthwise.training.device import choose_device, choose_precision
 from depthwise.training.early_stopping import EarlyStopping
 from depthwise.training.export import export
-from depthwise.training.fitting import Training
+from depthwise.training.fitting import Training, as_before_unless_learned
 from depthwise.training.heap import kept_heap
 from depthwise.training.history import History
 from depthwise.training.inputs import input_shape_of, read_images
@@ -33,7 +33,7 @@ from depthwise.training.layer_params import LayerParams, declared_layers, refuse
 from depthwise.training.layer_views import Layers, view_layers
 from depthwise.training.loop import Objective, evaluate, predict_outputs
 from depthwise.training.losses import Loss, LossFunction, Smoothed, choose_loss
-from depthwise.training.new_networks import NewNetwork, declared_shape, make_network
+from depthwise.training.new_networks import NewNetwork, check_network, declared_shape, make_network
 from depthwise.training.parallel import train_in_processes
 from depthwise.training.parameters import check_parameters
 from depthwise.training.preparing import (
@@ -123,7 +123,8 @@ class NeuralNet(LayerParams):
     ) -> Self:
         """Train the network.
 
-        A second fit starts anew, unless ``warm_start=True``.  An interrupt (Ctrl-C) ends training with what is learned.
+        A second fit starts anew, unless ``warm_start=True``.  An interrupt (Ctrl-C) ends training with the weights of
+        the best whole epoch.  A fit that fails before its first epoch is done leaves the estimator as it was.
 
         Parameters
         ----------
@@ -158,9 +159,10 @@ class NeuralNet(LayerParams):
         if self.processes > 1 and not is_launched():
             train_in_processes(self, X, y, sample_weight, resume)
             return self
-        saved = None if resume is None else SavedTraining(resume)
-        train, valid = self._prepare(X, y, sample_weight, goes_on=self.warm_start, saved=saved)
-        Training(self, train, valid, n_epochs(self.max_epochs, self.batch_size), saved).run()
+        saved = None if resume is None else SavedTraining(resume, self)
+        with as_before_unless_learned(self):
+            train, valid = self._prepare(X, y, sample_weight, goes_on=self.warm_start, saved=saved)
+            Training(self, train, valid, n_epochs(self.max_epochs, self.batch_size), saved).run()
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
@@ -174,8 +176,9 @@ class NeuralNet(LayerParams):
             All labels that will ever come; only the first call reads it, and takes those of `y` without it.
         """
         check_parameters(self)
-        train, valid = self._prepare(X, y, sample_weight, goes_on=True, classes=classes, validates=False)
-        Training(self, train, valid, 1, None).run()
+        with as_before_unless_learned(self):
+            train, valid = self._prepare(X, y, sample_weight, goes_on=True, classes=classes, validates=False)
+            Training(self, train, valid, 1, stops=False).run()
         return self
 
     def _prepare(
@@ -357,13 +360,7 @@ class NeuralNet(LayerParams):
     def findings_(self) -> Findings:
         """What the rules say of the network at its image size, if it can be read, and of its training."""
         check_is_fitted(self, "module_")
-        health = getattr(self, "health_", None)
-        if self.analysis_ is None:
-            return Findings(()) if health is None else check_training(health)
-        graph = self.analysis_.graph
-        declared = graph.declared or Graph(tuple(node.node for node in graph.nodes))
-        own = {} if self.graph_ else {"root": "model", "modules": frozenset(dict(self.module_.named_modules()))}
-        return check_graph(declared, graph.input_shape, health=health, **own)  # type: ignore[arg-type]  # known sides
+        return check_network(self)
 
     def _predict_outputs(self, X: Any) -> Tensor:
         check_is_fitted(self)
@@ -393,3 +390,10 @@ class NeuralNet(LayerParams):
             state["module_"].cpu()
             state["device_"] = torch.device("cpu")
         return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "device_" in state:
+            with suppress(TrainingError):  # where its device is missing, it stays on the processor
+                self.device_ = choose_device(self.device)
+                self.module_.to(self.device_)

@@ -16,6 +16,7 @@ from depthwise.graph import Graph, SizedGraph
 from depthwise.layers import Layer
 from depthwise.layers.ops import GlobalPool, Pad, Upsample, Window
 from depthwise.modules import build, initialize_weights
+from depthwise.rules import Findings, check_graph, check_training
 from depthwise.training.inputs import needs_input_shape
 from depthwise.training.output import check_module_output, with_logits
 from depthwise.training.randomness import Seeds
@@ -83,6 +84,17 @@ def make_network(
     network = build(sized)
     initialize_weights(network, net.init, Seeds(net.seed_).weights)
     return NewNetwork.of_graph(network, declared, sized)
+
+
+def check_network(net: NeuralNet) -> Findings:
+    """What the rules say of a network at its image size, if it can be read, and of its training."""
+    health = getattr(net, "health_", None)
+    if net.analysis_ is None:
+        return Findings(()) if health is None else check_training(health)
+    graph = net.analysis_.graph
+    declared = graph.declared or Graph(tuple(node.node for node in graph.nodes))
+    own = {} if net.graph_ else {"root": "model", "modules": frozenset(dict(net.module_.named_modules()))}
+    return check_graph(declared, graph.input_shape, health=health, **own)  # type: ignore[arg-type]  # known sides
 
 
 def declared_shape(declared: tuple[Layer, ...] | None) -> tuple[int, ...] | None:

@@ -136,10 +136,11 @@ def train_in_processes(
         state = folder / "state" if resume is None else Path(resume).absolute()
         Job(net, X, y, sample_weight, state).write(folder)
         ended_by = _launch(folder, net.processes)
-        saved = SavedTraining(state)
+        saved = SavedTraining(state, net)
         train, valid = net._prepare(X, y, sample_weight, goes_on=net.warm_start, saved=saved)
         training = Training(net, train, valid, n_epochs(net.max_epochs, net.batch_size), saved)
         training.n_epochs = training.verbose = 0  # all is done, and told
+        training.rescue.interrupted = ended_by == signal.SIGINT
         training.run()
     if ended_by == signal.SIGINT and net.verbose:
         say(interrupted_text(len(net.history_)))

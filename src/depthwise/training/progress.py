@@ -91,7 +91,9 @@ def say(text: str) -> None:
 
 def interrupted_text(n_epochs: int) -> str:
     """That training ended by hand."""
-    return f"Interrupted after {n_epochs} full epoch{'s' * (n_epochs != 1)}; what was learned is kept."
+    if n_epochs == 0:
+        return "Interrupted in the first epoch; what was learned is kept."
+    return f"Interrupted after {n_epochs} full epoch{'s' * (n_epochs != 1)}; the network is that of the best one."
 
 
 class EpochTable:

@@ -27,6 +27,7 @@ from depthwise.training.history import History
 
 if TYPE_CHECKING:
     from depthwise.training.fitting import Training
+    from depthwise.training.neural_net import NeuralNet
 
 FILE = "training.safetensors"
 FORMAT = 1
@@ -58,14 +59,18 @@ class SavedTraining:
     ----------
     folder
         Made if it is not there.
+    net
+        That is to be trained.
 
     Raises
     ------
     FileError
         The state there cannot be read.
+    TrainingError
+        There is none, and the network is to go on learning: the state would not tell from where.
     """
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
+    def __init__(self, folder: str | os.PathLike[str], net: NeuralNet) -> None:
         self.path = Path(folder) / FILE
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,6 +79,11 @@ class SavedTraining:
         for draft in self.path.parent.glob(f".{FILE}.*"):
             draft.unlink(missing_ok=True)  # of a process that was killed while it wrote
         self.state = _read(self.path) if self.path.exists() else None
+        if self.state is None and net.warm_start and net.__sklearn_is_fitted__():
+            raise TrainingError(
+                f"resume: a training that is kept in {folder} begins anew, but warm_start=True goes on with the "
+                "network that was fitted. Write warm_start=False, or fit without resume."
+            )
 
     @property
     def seed(self) -> int | None:

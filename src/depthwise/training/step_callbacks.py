@@ -108,4 +108,5 @@ class WeightAveraging(Callback):
 
 def _floats(module: nn.Module) -> list[Tensor]:
     """Parameters and statistics; a count of batches has no average."""
-    return [tensor for tensor in module.state_dict(keep_vars=True).values() if tensor.is_floating_point()]
+    tensors = {id(tensor): tensor for tensor in module.state_dict(keep_vars=True).values()}  # tied weights once
+    return [tensor for tensor in tensors.values() if tensor.is_floating_point()]

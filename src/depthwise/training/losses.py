@@ -173,9 +173,10 @@ def _demand_no_smoothing(loss: str, label_smoothing: float) -> None:
 
 def _giving_a_number(loss: LossFunction) -> LossFunction:
     """The function, and an error where it gives what cannot be made small."""
+    placed = _placed(loss)
 
     def of_batch(output: Tensor, target: Tensor) -> Tensor:
-        value = loss(output, target)
+        value = placed(output.device)(output, target)
         if not isinstance(value, Tensor) or value.ndim or (output.requires_grad and not value.requires_grad):
             given = (
                 f"a {type(value).__name__}" if not isinstance(value, Tensor)
@@ -192,12 +193,39 @@ def _giving_a_number(loss: LossFunction) -> LossFunction:
 
 
 def _each_of(loss: Any) -> LossFunction | None:
-    """PyTorch's modules tell the loss of each image if they are not to reduce it."""
+    """PyTorch's modules tell the loss of each image if they are not to reduce it, scaled to their mean here."""
     if not isinstance(loss, nn.Module) or getattr(loss, "reduction", None) != "mean":
         return None
     single: Any = copy.deepcopy(loss)
     single.reduction = "none"
-    return lambda output, target: _per_image(single(output, target))
+    placed = _placed(single)
+
+    def of_images(output: Tensor, target: Tensor) -> Tensor:
+        module = placed(output.device)
+        values: Tensor = module(output, target)
+        if isinstance(module, nn.NLLLoss | nn.CrossEntropyLoss) and not target.is_floating_point():
+            # Their mean is over the weights of the targets' classes, where ignored targets have none.
+            uniform = -torch.ones_like(output)
+            counts = F.nll_loss(uniform, target, module.weight, ignore_index=module.ignore_index, reduction="none")
+            values = values / counts.mean()
+        return _per_image(values)
+
+    return of_images
+
+
+def _placed(loss: Any) -> Callable[[torch.device], Any]:
+    """The loss by device: itself, or a copy there of a module that has tensors elsewhere."""
+    copies: dict[torch.device, nn.Module] = {}
+
+    def on(device: torch.device) -> Any:
+        tensors = (*loss.parameters(), *loss.buffers()) if isinstance(loss, nn.Module) else ()
+        if all(tensor.device == device for tensor in tensors):
+            return loss
+        if device not in copies:
+            copies[device] = copy.deepcopy(loss).to(device)
+        return copies[device]
+
+    return on
 
 
 def penalized_weights(module: nn.Module) -> list[nn.Parameter]:

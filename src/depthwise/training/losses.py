@@ -109,6 +109,8 @@ def choose_loss(
     known: dict[str, Smoothed],
     n_outputs: int | None = None,
     label_smoothing: float = 0,
+    *,
+    one_label: bool = False,
 ) -> Loss:
     """The loss of a name, or a callable made one: ``loss(output, target)``, the mean over the images.
 
@@ -123,11 +125,13 @@ def choose_loss(
     label_smoothing
         Share of every target that is spread evenly over all classes (Szegedy et al.: Rethinking the Inception
         Architecture for Computer Vision, CVPR 2016).
+    one_label
+        Whether targets are classes, one an image, and not rows of labels.
 
     Raises
     ------
     TrainingError
-        The name is unknown, or does not go with the output or the smoothing.
+        The name is unknown, or does not go with the output, the targets or the smoothing.
 
     Examples
     --------
@@ -153,6 +157,12 @@ or a function of (output, target). Did you mean 'squared_error'?
         raise TrainingError(
             "loss is 'cross_entropy', which needs an output for each of the 2 classes, but the network has 1. "
             "Write Output(2), or loss='bce'."
+        )
+    if name == "bce" and one_label and not one_logit:
+        other = "Output(1) or loss='cross_entropy'" if n_outputs == 2 else "loss='cross_entropy'"
+        raise TrainingError(
+            "loss is 'bce', which needs 1 output where an image is of one of 2 classes, but the network has "
+            f"{n_outputs}. Write {other}, or give rows of 0 and 1 where an image has several labels."
         )
     if name not in SMOOTHED:
         _demand_no_smoothing(repr(name), label_smoothing)

@@ -118,6 +118,7 @@ def test_a_loss_that_does_not_go_with_one_output(two_classes):
             r"has 3\. Write loss='cross_entropy', or give rows of 0 and 1 where an image has",
         ),
     ],
+    ids=["two classes", "two outputs", "three classes"],
 )
 def test_binary_losses_are_no_losses_of_one_class_of_many(two_classes, labels, layers, remedy):
     X, _ = two_classes

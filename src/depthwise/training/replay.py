@@ -54,7 +54,9 @@ def copy_state(module: nn.Module, known: Mapping[str, Any] | None = None) -> dic
 
     def copied(name: str, value: Any) -> Any:
         other = None if known is None else known.get(name)
-        if isinstance(other, Tensor) and isinstance(value, Tensor) and torch.equal(other, value):
+        tensors = isinstance(other, Tensor) and isinstance(value, Tensor)
+        # What was read from a file lies on the processor.
+        if tensors and other.device == value.device and torch.equal(other, value):
             return other
         return copy.deepcopy(value)
 

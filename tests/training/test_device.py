@@ -8,7 +8,7 @@ import torch
 
 from depthwise.errors import TrainingError
 from depthwise.training import describe_system, device
-from depthwise.training.device import Timing, choose_device, choose_precision, time_precisions
+from depthwise.training.device import Timing, choose_device, choose_precision, time_precisions, tuned
 
 CPU = torch.device("cpu")
 
@@ -107,3 +107,33 @@ def test_a_choice_by_hand_is_taken(monkeypatch):
 def test_a_device_that_is_not_there_is_told(name):
     with pytest.raises(TrainingError, match=r"device is .*, which cannot be used \(.*\)\. Write device='auto'"):
         choose_device(name)
+
+
+FLAGS = ("enabled", "benchmark", "deterministic", "allow_tf32")
+
+
+@pytest.mark.parametrize("chosen", [(True, False, False, False), (True, False, True, True), (False, True, False, True)])
+@pytest.mark.parametrize("kind", ["cpu", "cuda"])
+def test_of_the_flags_of_cudnn_only_the_search_is_turned_on(kind, chosen):
+    cudnn = torch.backends.cudnn
+    given = dict(zip(FLAGS, chosen, strict=True))
+    with cudnn.flags(**given):  # puts back what was there before this test
+        with tuned(torch.device(kind)):
+            searches = given["benchmark"] or (kind == "cuda" and not given["deterministic"])
+            assert {name: getattr(cudnn, name) for name in FLAGS} == given | {"benchmark": searches}
+        assert {name: getattr(cudnn, name) for name in FLAGS} == given
+
+
+def test_whoever_asks_pytorch_for_equal_bits_gets_no_search():
+    torch.use_deterministic_algorithms(True)
+    try:
+        with tuned(torch.device("cuda")):
+            assert not torch.backends.cudnn.benchmark
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+def test_the_search_ends_with_an_error_too():
+    with pytest.raises(ZeroDivisionError), tuned(torch.device("cuda")):
+        1 / 0  # noqa: B018
+    assert not torch.backends.cudnn.benchmark

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from depthwise.errors import DataError, TrainingError
+from depthwise.training.batches import DeviceData
 from depthwise.training.inputs import arrange, input_shape_of, statistics
 from depthwise.training.validation import choose_validation
 
@@ -50,6 +51,17 @@ def test_statistics_are_exact_even_far_from_zero():
     assert std.numpy() == pytest.approx(X[100:].astype(np.float64).std((0, 2, 3)), rel=1e-6)
     mean, std = statistics(torch.full((10, 2), 7.3), torch.arange(10))
     assert mean.tolist() == pytest.approx([7.3, 7.3]) and std.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "images", [torch.zeros(40, 3, 8, 8, dtype=torch.uint8), torch.zeros(40, 5)], ids=["maps", "2-D"]
+)
+def test_statistics_stay_on_the_device_of_the_images(images):
+    # Tensors of this device hold no values: sums on another one are an error, and so is a question that waits for it.
+    data = DeviceData.on(torch.device("meta"), images).part(torch.arange(30))
+    mean, std = statistics(data.X, data.rows)
+    assert mean.device.type == std.device.type == "meta"
+    assert mean.shape == std.shape == images.shape[1:2]
 
 
 @pytest.mark.parametrize(("n_images", "share"), [(100, 0.25), (97, 0.3), (1000, 0.51), (10, 0.6), (60, 0.001 + 1 / 60)])

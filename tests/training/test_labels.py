@@ -97,3 +97,31 @@ def test_partial_fit_learns_what_one_epoch_of_fit_does(two_classes):
 def test_a_loss_that_does_not_go_with_one_output(two_classes):
     with pytest.raises(TrainingError, match=r"Write Output\(2\), or loss='bce'"):
         NeuralNetClassifier([Output(1)], loss="cross_entropy", **SETTINGS).fit(*two_classes)
+
+
+@pytest.mark.parametrize(
+    ("labels", "layers", "remedy"),
+    [
+        (
+            ["a", "b"],
+            [Output()],
+            r"has 2\. Write Output\(1\) or loss='cross_entropy', or give rows of 0 and 1 where an",
+        ),
+        (
+            ["a", "b"],
+            [Output(2)],
+            r"has 2\. Write Output\(1\) or loss='cross_entropy', or give rows of 0 and 1 where an",
+        ),
+        (
+            ["a", "b", "c"],
+            [Output()],
+            r"has 3\. Write loss='cross_entropy', or give rows of 0 and 1 where an image has",
+        ),
+    ],
+    ids=["two classes", "two outputs", "three classes"],
+)
+def test_binary_losses_are_no_losses_of_one_class_of_many(two_classes, labels, layers, remedy):
+    X, _ = two_classes
+    needs = r"loss is 'bce', which needs 1 output where an image is of one of 2 classes, but the network "
+    with pytest.raises(TrainingError, match=needs + remedy):
+        NeuralNetClassifier(layers, loss="bce", **SETTINGS).fit(X, np.resize(labels, len(X)))

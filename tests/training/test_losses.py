@@ -63,6 +63,61 @@ def test_a_weight_of_two_is_an_image_twice(loss):
     torch.testing.assert_close(chosen.of(OUTPUT, CLASSES, weights * 7 / 4), doubled)
 
 
+COUNTS = torch.tensor([0.1, 0.5, 3.0])
+MAPS = torch.randn(7, 3, 2, 2, generator=GENERATOR)
+REDUCED = [
+    (nn.CrossEntropyLoss(weight=COUNTS), OUTPUT, CLASSES),
+    (nn.CrossEntropyLoss(weight=COUNTS, label_smoothing=0.2), OUTPUT, CLASSES),
+    (nn.CrossEntropyLoss(weight=COUNTS, ignore_index=1), OUTPUT, CLASSES),
+    (nn.CrossEntropyLoss(weight=COUNTS), OUTPUT, torch.softmax(OUTPUT.flip(1), 1)),
+    (nn.CrossEntropyLoss(weight=COUNTS, ignore_index=0), MAPS, MAPS.argmax(1)),
+    (nn.NLLLoss(weight=COUNTS), torch.log_softmax(OUTPUT, 1), CLASSES),
+    (nn.NLLLoss(ignore_index=2), torch.log_softmax(OUTPUT, 1), CLASSES),
+    (nn.MultiMarginLoss(weight=COUNTS), OUTPUT, CLASSES),
+    (nn.BCEWithLogitsLoss(weight=COUNTS, pos_weight=COUNTS), OUTPUT, (OUTPUT.flip(0) > 0).float()),
+    (nn.SmoothL1Loss(), MAPS, MAPS.flip(0)),
+]
+
+
+@pytest.mark.parametrize(("loss", "output", "target"), REDUCED, ids=lambda value: type(value).__name__)
+def test_equal_weights_change_no_module(loss, output, target):
+    chosen = choose_loss(loss, CLASSIFICATION_LOSSES)
+    torch.testing.assert_close(chosen.of(output, target, torch.ones(7)), loss(output, target))
+    by_image = chosen.of_mixed(output, target, None, torch.arange(6, -1, -1), torch.ones(7))
+    torch.testing.assert_close(by_image, loss(output, target))
+
+
+def test_equal_weights_of_classes_are_none_beside_weights_of_images():
+    plain, scaled = (
+        choose_loss(nn.CrossEntropyLoss(weight=weight), CLASSIFICATION_LOSSES)
+        for weight in (None, torch.full((3,), 0.1))
+    )
+    torch.testing.assert_close(scaled.of(OUTPUT, CLASSES, WEIGHTS), plain.of(OUTPUT, CLASSES, WEIGHTS))
+
+
+@pytest.mark.parametrize("loss", [nn.CrossEntropyLoss(weight=COUNTS), nn.BCEWithLogitsLoss(pos_weight=COUNTS)])
+@pytest.mark.parametrize("weights", [None, WEIGHTS.to("meta")])
+def test_a_module_goes_to_the_device_of_the_output(loss, weights):
+    output = OUTPUT.to("meta")
+    target = output if isinstance(loss, nn.BCEWithLogitsLoss) else CLASSES.to("meta")
+    chosen = choose_loss(loss, CLASSIFICATION_LOSSES)
+    assert chosen.of(output, target, weights).device.type == "meta"
+    assert all(tensor.device.type == "cpu" for tensor in loss.buffers())  # that of the user stays
+
+
+def test_a_module_that_is_on_the_device_is_not_copied():
+    class Counting(nn.MSELoss):
+        calls = 0
+
+        def forward(self, output, target):
+            self.calls += 1
+            return super().forward(output, target)
+
+    loss = Counting()
+    choose_loss(loss, REGRESSION_LOSSES).mean(OUTPUT, OUTPUT)
+    assert loss.calls == 1
+
+
 def test_smoothing_spreads_targets():
     smooth = choose_loss(None, CLASSIFICATION_LOSSES, 3, label_smoothing=0.3)
     targets = F.one_hot(CLASSES, 3) * 0.7 + 0.1

@@ -57,6 +57,28 @@ def test_validation_images_are_weighted_with_their_own_mean(two_classes):
     assert fitted.history_[0].valid_loss != pytest.approx(equal.history_[0].valid_loss, rel=1e-3)
 
 
+@pytest.mark.parametrize("class_weight", ["balanced", {"left": 9.0, "right": 0.5}])
+def test_images_given_to_validate_on_count_as_their_classes_do_in_training(two_classes, class_weight):
+    X, y = two_classes
+    train = np.r_[np.flatnonzero(y == "left")[:5], np.flatnonzero(y == "right")]
+    X, y = X[train], y[train]
+    still = {"class_weight": class_weight, "learning_rate": 1e-9, "max_epochs": 1}
+    same = net(validation=(X, y), **still).fit(X, y)
+    assert same.history_[0].valid_loss == pytest.approx(same.history_[0].train_loss, rel=1e-5)
+    assert net(validation=(X, y), **still | {"class_weight": None}).fit(X, y).history_[0].valid_loss != pytest.approx(
+        same.history_[0].valid_loss, rel=0.05
+    )
+    # Balanced are the classes of training, whatever the shares of those to validate on.
+    few = np.r_[0:5, 5:8]
+    other = net(validation=(X[few], y[few]), **still).fit(X, y)
+    by_class = (
+        {"left": len(y) / 10, "right": len(y) / (2 * (len(y) - 5))} if class_weight == "balanced" else class_weight
+    )
+    each = -np.log(other.predict_proba(X[few])[np.arange(8), (y[few] == "right").astype(int)])
+    expected = np.average(each, weights=[by_class[label] for label in y[few]])
+    assert other.history_[0].valid_loss == pytest.approx(expected, rel=1e-5)
+
+
 def test_regression_is_weighted_too(two_classes):
     X, _ = two_classes
     y = X[:, 0] * 2

@@ -90,11 +90,21 @@ def on_threads(count: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def tuned(device: torch.device) -> AbstractContextManager[object]:
-    """Context in which cuDNN tries its algorithms and takes the fastest for each shape; nothing on other devices."""
-    if device.type != "cuda":
-        return nullcontext()
-    return torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=True)
+@contextmanager
+def tuned(device: torch.device) -> Iterator[None]:
+    """Inside cuDNN tries its algorithms and takes the fastest for each shape; nothing on other devices.
+
+    Whoever asked PyTorch for the same bits in every run gets them: which algorithm wins may differ.
+    """
+    cudnn = torch.backends.cudnn
+    before = cudnn.benchmark
+    bound = cudnn.deterministic or torch.are_deterministic_algorithms_enabled()
+    if device.type == "cuda" and not bound:
+        cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        cudnn.benchmark = before
 
 
 @dataclass(frozen=True)

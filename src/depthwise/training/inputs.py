@@ -187,12 +187,13 @@ def statistics(X: Any, rows: Tensor) -> tuple[Tensor, Tensor]:
     X
         Shape ``(n_images, channels, height, width)`` or ``(n_images, features)``.
     rows
-        Indices of the images.
+        Indices of the images, on their device.
     """
     axes = [0, *range(2, X.ndim)]
-    total = torch.zeros(X.shape[1], dtype=torch.float64)
-    squares, count = total.clone(), len(rows) * prod(X.shape[2:])
-    shift = X[rows[0]].double().reshape(X.shape[1], -1)[:, 0]  # any near value keeps the sums of squares exact
+    first = X[rows[:1]].double().reshape(X.shape[1], -1)
+    shift = first[:, 0]  # any near value keeps the sums of squares exact
+    total, squares = torch.zeros_like(shift), torch.zeros_like(shift)  # on the device of the images
+    count = len(rows) * prod(X.shape[2:])
     broadcast = shift.view(-1, *[1] * (X.ndim - 2))
     for chunk in rows.split(max(1, STATISTICS_VALUES // prod(X.shape[1:]))):
         values = X[chunk].double() - broadcast

@@ -109,6 +109,8 @@ def choose_loss(
     known: dict[str, Smoothed],
     n_outputs: int | None = None,
     label_smoothing: float = 0,
+    *,
+    one_label: bool = False,
 ) -> Loss:
     """The loss of a name, or a callable made one: ``loss(output, target)``, the mean over the images.
 
@@ -123,11 +125,13 @@ def choose_loss(
     label_smoothing
         Share of every target that is spread evenly over all classes (Szegedy et al.: Rethinking the Inception
         Architecture for Computer Vision, CVPR 2016).
+    one_label
+        Whether targets are classes, one an image, and not rows of labels.
 
     Raises
     ------
     TrainingError
-        The name is unknown, or does not go with the output or the smoothing.
+        The name is unknown, or does not go with the output, the targets or the smoothing.
 
     Examples
     --------
@@ -154,6 +158,12 @@ or a function of (output, target). Did you mean 'squared_error'?
             "loss is 'cross_entropy', which needs an output for each of the 2 classes, but the network has 1. "
             "Write Output(2), or loss='bce'."
         )
+    if name == "bce" and one_label and not one_logit:
+        other = "Output(1) or loss='cross_entropy'" if n_outputs == 2 else "loss='cross_entropy'"
+        raise TrainingError(
+            "loss is 'bce', which needs 1 output where an image is of one of 2 classes, but the network has "
+            f"{n_outputs}. Write {other}, or give rows of 0 and 1 where an image has several labels."
+        )
     if name not in SMOOTHED:
         _demand_no_smoothing(repr(name), label_smoothing)
     each = known[name]
@@ -173,9 +183,10 @@ def _demand_no_smoothing(loss: str, label_smoothing: float) -> None:
 
 def _giving_a_number(loss: LossFunction) -> LossFunction:
     """The function, and an error where it gives what cannot be made small."""
+    placed = _placed(loss)
 
     def of_batch(output: Tensor, target: Tensor) -> Tensor:
-        value = loss(output, target)
+        value = placed(output.device)(output, target)
         if not isinstance(value, Tensor) or value.ndim or (output.requires_grad and not value.requires_grad):
             given = (
                 f"a {type(value).__name__}" if not isinstance(value, Tensor)
@@ -192,12 +203,39 @@ def _giving_a_number(loss: LossFunction) -> LossFunction:
 
 
 def _each_of(loss: Any) -> LossFunction | None:
-    """PyTorch's modules tell the loss of each image if they are not to reduce it."""
+    """PyTorch's modules tell the loss of each image if they are not to reduce it, scaled to their mean here."""
     if not isinstance(loss, nn.Module) or getattr(loss, "reduction", None) != "mean":
         return None
     single: Any = copy.deepcopy(loss)
     single.reduction = "none"
-    return lambda output, target: _per_image(single(output, target))
+    placed = _placed(single)
+
+    def of_images(output: Tensor, target: Tensor) -> Tensor:
+        module = placed(output.device)
+        values: Tensor = module(output, target)
+        if isinstance(module, nn.NLLLoss | nn.CrossEntropyLoss) and not target.is_floating_point():
+            # Their mean is over the weights of the targets' classes, where ignored targets have none.
+            uniform = -torch.ones_like(output)
+            counts = F.nll_loss(uniform, target, module.weight, ignore_index=module.ignore_index, reduction="none")
+            values = values / counts.mean()
+        return _per_image(values)
+
+    return of_images
+
+
+def _placed(loss: Any) -> Callable[[torch.device], Any]:
+    """The loss by device: itself, or a copy there of a module that has tensors elsewhere."""
+    copies: dict[torch.device, nn.Module] = {}
+
+    def on(device: torch.device) -> Any:
+        tensors = (*loss.parameters(), *loss.buffers()) if isinstance(loss, nn.Module) else ()
+        if all(tensor.device == device for tensor in tensors):
+            return loss
+        if device not in copies:
+            copies[device] = copy.deepcopy(loss).to(device)
+        return copies[device]
+
+    return on
 
 
 def penalized_weights(module: nn.Module) -> list[nn.Parameter]:

@@ -328,7 +328,8 @@ class NeuralNet(LayerParams):
         return layers
 
     def _loss(self) -> Loss:
-        return choose_loss(self.loss, self.losses, self.n_outputs_, self.label_smoothing)
+        one_label = not getattr(self, "multilabel_", False)
+        return choose_loss(self.loss, self.losses, self.n_outputs_, self.label_smoothing, one_label=one_label)
 
     def _start(
         self,

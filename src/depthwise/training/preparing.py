@@ -43,9 +43,13 @@ def split_data(
     given = _given_validation(net) if validates else None
     train, valid = _rows(net, len(X), y) if validates and given is None else _all(len(X))
     data = DeviceData.on(net.device_, X, y)
-    weights = _weights(net, y, sample_weight, train)
+    by_class = _weights_of_classes(net, y[train])
+    weights = _weights(y, sample_weight, by_class)
     if len(valid):
         given = data.part(valid, normalized(weights, valid))
+    elif given is not None and by_class is not None:
+        # Its images count as their classes do in training: both losses are of one kind.
+        given = given.part(given.rows, normalized(_weights(given.y, None, by_class), given.rows))
     return data.part(train, normalized(weights, train)), given
 
 
@@ -93,22 +97,27 @@ def _all(n_images: int) -> tuple[Tensor, Tensor]:
     return everything, everything[:0]
 
 
-def _weights(
-    net: NeuralNet, y: Tensor, sample_weight: NDArray[np.float64] | None, train: Tensor
-) -> NDArray[np.float64] | None:
-    if sample_weight is None and net.class_weight is None:
+def _weights_of_classes(net: NeuralNet, y: Tensor) -> NDArray[np.float64] | None:
+    """A weight for each class, of the targets that are trained on."""
+    if net.class_weight is None:
         return None
-    weights = np.ones(len(y)) if sample_weight is None else sample_weight
-    if net.class_weight is not None:
-        if net.outputs_are != "classes" or y.ndim > 1:
-            kind = "several labels" if net.outputs_are == "classes" else "numbers"
-            raise TrainingError(
-                f"class_weight is {net.class_weight!r}, but y holds {kind} an image, not one class. "
-                "Write None, and give fit a sample_weight."
-            )
-        encoded = y.numpy()
-        weights = weights * weights_of_classes(net.class_weight, net.classes_, encoded[train.numpy()])[encoded]
-    return weights
+    if net.outputs_are != "classes" or y.ndim > 1:
+        kind = "several labels" if net.outputs_are == "classes" else "numbers"
+        raise TrainingError(
+            f"class_weight is {net.class_weight!r}, but y holds {kind} an image, not one class. "
+            "Write None, and give fit a sample_weight."
+        )
+    return weights_of_classes(net.class_weight, net.classes_, y.numpy())
+
+
+def _weights(
+    y: Tensor, sample_weight: NDArray[np.float64] | None, by_class: NDArray[np.float64] | None
+) -> NDArray[np.float64] | None:
+    """A weight for each image: its own, times that of its class."""
+    if by_class is None:
+        return sample_weight
+    of_class: NDArray[np.float64] = by_class[y.cpu().numpy()]
+    return of_class if sample_weight is None else sample_weight * of_class
 
 
 def read_pairs(X: Any, y: Any) -> tuple[Any, Any]:

@@ -100,7 +100,7 @@ def normalized(weights: NDArray[np.float64] | None, rows: Tensor) -> Tensor | No
     """
     if weights is None:
         return None
-    own = weights[rows.numpy()]
+    own = weights[rows.cpu().numpy()]
     if not own.sum() > 0:
         raise DataError(
             f"sample_weight: all {len(own)} images to train or to validate on have weight zero. "

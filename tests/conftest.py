@@ -37,10 +37,12 @@ def data_dir() -> Path:
 
 @pytest.fixture(autouse=True)
 def same_draws() -> None:
-    """What a network without random_state draws is the same each time, whichever tests ran before."""
+    """What is drawn without a seed is the same each time, whichever tests ran before."""
     import numpy as np
 
     np.random.seed(0)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
 
 
 @pytest.fixture

@@ -63,7 +63,8 @@ class NeuralNetClassifier(ClassifierMixin, NeuralNet):
     label_smoothing
         Share of each target that is spread evenly over all classes.
     class_weight
-        ``{label: weight}``, or ``"balanced"``: classes count alike, however many images they have.
+        ``{label: weight}``, or ``"balanced"``: classes count alike, however many images they have.  Images to validate
+        on count as their classes do in training.
     validation
         Share of the images that is held out to check on (of every class, drawn by `random_state`), a pair ``(X, y)``
         or a data set, a splitter of scikit-learn's, whose first split is taken, or ``None``.

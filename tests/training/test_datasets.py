@@ -173,6 +173,36 @@ def test_targets_that_nothing_changes_spare_a_pass(digits, transforms):
     assert images.shape == (400, 8, 8) and np.array_equal(targets, digits[1]) and kept.asked < 20
 
 
+class Drawn(Dataset):
+    """Images with PyTorch's noise, as random transforms make it."""
+
+    def __init__(self, X, y):
+        self.X, self.y = torch.from_numpy(X.astype(np.float32)), y
+
+    def __len__(self):
+        return len(self.X)
+
+    def __getitem__(self, place):
+        return self.X[place] + torch.rand(self.X[place].shape), int(self.y[place])
+
+
+class DrawnStream(IterableDataset):
+    def __init__(self, X, y):
+        self.drawn = Drawn(X, y)
+
+    def __iter__(self):
+        return (self.drawn[place] for place in range(len(self.drawn)))
+
+
+@pytest.mark.parametrize("kind", [Drawn, DrawnStream])
+def test_what_is_random_in_a_data_set_follows_from_the_seed_alone(digits, kind):
+    first, before = fit(kind(*digits)), torch.random.get_rng_state()
+    torch.rand(3)
+    moved = torch.random.get_rng_state()
+    assert same(first, fit(kind(*digits))) and first.module_.input0.std.min() > 0
+    assert torch.equal(torch.random.get_rng_state(), moved) and not torch.equal(before, moved)
+
+
 @pytest.mark.parametrize(
     ("images", "message"),
     [

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch.utils.data import Dataset
 
 from depthwise.data.augmentation import MixUp, RandomCrop
 from depthwise.errors import FileError, TrainingError
@@ -69,6 +70,36 @@ def test_a_broken_off_training_ends_as_an_undisturbed_one(digits, tmp_path, opti
     resumed = make(optimizer=optimizer).fit(X, y, resume=tmp_path)
     assert states_equal(whole, resumed) and columns(whole) == columns(resumed)
     assert make(optimizer=optimizer).fit(X, y, resume=tmp_path).history_ == resumed.history_  # nothing is left to do
+
+
+class Drawn(Dataset):
+    """Images with noise, made anew whenever they are asked for."""
+
+    def __init__(self, X, y):
+        self.X, self.y, self.asked = torch.from_numpy(X.astype(np.float32)), y, 0
+
+    def __len__(self):
+        return len(self.X)
+
+    def __getitem__(self, place):
+        self.asked += 1
+        return self.X[place] + torch.rand(self.X[place].shape), int(self.y[place])
+
+
+def test_images_made_at_random_go_on_as_if_nothing_had_happened(digits, tmp_path):
+    whole = make().fit(Drawn(*digits))
+    with pytest.raises(AccidentError):
+        make(2).fit(Drawn(*digits), resume=tmp_path)
+    assert states_equal(whole, make().fit(Drawn(*digits), resume=tmp_path))
+
+
+def test_what_is_kept_after_an_epoch_needs_no_images(digits, tmp_path):
+    counts = []
+    for folder in (None, tmp_path):
+        drawn = Drawn(*digits)
+        make().fit(drawn, resume=folder)
+        counts.append(drawn.asked)
+    assert counts[1] - counts[0] == len(digits[0])  # once, to tell them from others
 
 
 def test_epochs_can_be_added(digits, tmp_path):

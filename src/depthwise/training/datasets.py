@@ -15,6 +15,7 @@ from torch.utils.data import Dataset, IterableDataset, TensorDataset
 
 from depthwise.errors import DataError
 from depthwise.training.inputs import arrange, as_array, check_finite
+from depthwise.training.randomness import own_randomness
 
 TARGETS = ("targets", "labels")
 """Where data sets keep their targets, after torchvision's; they spare a pass over all images."""
@@ -107,6 +108,12 @@ def read_dataset(dataset: Any) -> tuple[Any, Any]:
     """
     if isinstance(dataset, TensorDataset):
         return as_pair(dataset.tensors)
+    # What it does at random is the same in every first pass, and the caller's generator stays where it is.
+    with own_randomness(torch.device("cpu"), seed=0):
+        return _read_pairs(dataset)
+
+
+def _read_pairs(dataset: Any) -> tuple[Any, Any]:
     if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__getitem__"):
         return _write_down(dataset)
     n_images = len(dataset)

@@ -24,6 +24,7 @@ from depthwise.files import write_whole
 from depthwise.training.batches import DeviceData
 from depthwise.training.device import PRECISIONS
 from depthwise.training.history import History
+from depthwise.training.randomness import Seeds, own_randomness
 
 if TYPE_CHECKING:
     from depthwise.training.fitting import Training
@@ -74,6 +75,7 @@ class SavedTraining:
         for draft in self.path.parent.glob(f".{FILE}.*"):
             draft.unlink(missing_ok=True)  # of a process that was killed while it wrote
         self.state = _read(self.path) if self.path.exists() else None
+        self.data: dict[str, Any] = {}
 
     @property
     def seed(self) -> int | None:
@@ -91,18 +93,19 @@ class SavedTraining:
         return None if self.state is None else self.state["threads"]
 
     def restore(self, training: Training) -> None:
-        """Bring a training that is about to begin to where the state was taken, if there is one.
+        """Note the images of a training that is about to begin; bring it to where the state was taken, if there is one.
 
         Raises
         ------
         TrainingError
             It is that of another training.
         """
+        self.data = describe_data(training)
         if self.state is None:
             return
         net, state = training.net, self.state
         self._compare("parameters", state["parameters"], _parameters(net))
-        self._compare("data", state["data"], describe_data(training))
+        self._compare("data", state["data"], self.data)
         try:
             net.module_.load_state_dict(state["module"])
             training.schedule.load_state_dict(state["schedule"])
@@ -123,7 +126,7 @@ class SavedTraining:
         state = {
             "seed": net.seed_,
             "parameters": _parameters(net),
-            "data": describe_data(training),
+            "data": self.data,
             "module": net.module_.state_dict(),
             "optimizer": net.optimizer_.state_dict(),
             "schedule": training.schedule.state_dict(),
@@ -253,10 +256,12 @@ def _spelled(value: Any) -> str:
 
 def describe_data(training: Training) -> dict[str, Any]:
     """What tells the images of one training from those of another."""
-    return {
-        "training images": _fingerprint(training.train),
-        "validation images": None if training.valid is None else _fingerprint(training.valid),
-    }
+    net = training.net
+    with own_randomness(net.device_, Seeds(net.seed_).noise):  # a data set may make its images at random
+        return {
+            "training images": _fingerprint(training.train),
+            "validation images": None if training.valid is None else _fingerprint(training.valid),
+        }
 
 
 def _fingerprint(data: DeviceData) -> str:

@@ -25,6 +25,7 @@ from depthwise.training.batches import DeviceData
 from depthwise.training.device import PRECISIONS
 from depthwise.training.history import History
 from depthwise.training.randomness import Seeds, own_randomness
+from depthwise.training.rehearsal import rehearse_step
 
 if TYPE_CHECKING:
     from depthwise.training.fitting import Training
@@ -48,6 +49,8 @@ FORM = {
     "precision": str,
 }  # fmt: skip
 """What a state holds."""
+STUMBLES = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+"""What is raised where a state of the right form holds something else than what it was written with."""
 MOST_THREADS = 1 << 12
 """A word of a file must not start more."""
 
@@ -107,6 +110,7 @@ class SavedTraining:
         self._compare("parameters", state["parameters"], _parameters(net))
         self._compare("data", state["data"], self.data)
         try:
+            rehearse_step(net, state["optimizer"])
             net.module_.load_state_dict(state["module"])
             training.schedule.load_state_dict(state["schedule"])
             net.optimizer_.load_state_dict(state["optimizer"])
@@ -116,7 +120,7 @@ class SavedTraining:
             net.history_ = History.from_dict(state["history"])
             training.health.restore(TrainingHealth.from_dict(state["health"]))
             training.rescue.load_state_dict(state["rescue"])
-        except (KeyError, TypeError, ValueError, RuntimeError) as problem:
+        except STUMBLES as problem:
             raise FileError(f"{self.path}: does not fit this training ({problem}). Name another folder.") from None
         training.stopped = state["stopped"]
 
@@ -219,7 +223,7 @@ def _put_in(plain: Any, file: Any) -> Any:
     """What :func:`_take_out` was given."""
     match plain:
         case {_KIND.tensor: path}:
-            return file.get_tensor(path)
+            return file.get_tensor(path).clone()  # sums over memory that is aligned otherwise differ in the last bit
         case {_KIND.pairs: pairs}:
             return {key: _put_in(inner, file) for key, inner in pairs}
         case {_KIND.tuple: entries}:

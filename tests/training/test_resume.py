@@ -229,6 +229,7 @@ def put(moment, value, places=(1,)):
         ("adam", drop("exp_avg"), r"'exp_avg'"),
         ("adam", drop("step", (2,)), r"'step'"),
         ("adam", put("exp_avg_sq", torch.zeros(3)), r"exp_avg_sq of parameter 1 is \(3,\), but must be \(10, 8\)"),
+        ("adam", put("max_exp_avg_sq", torch.zeros(3)), r"'max_exp_avg_sq'"),
         ("adam", put("step", "two"), r"step of parameter 1 is a str, but must be \(\)"),
         ("adam", lambda optimizer: optimizer["state"].update({9: {}}), r"9"),
         ("adam", lambda optimizer: optimizer["param_groups"][0].pop("betas"), r"'betas'"),

@@ -13,6 +13,7 @@ from depthwise.data import load_images
 from depthwise.errors import DataError
 from depthwise.layers import Conv2D, Output
 from depthwise.training import NeuralNetClassifier
+from depthwise.training.datasets import read_dataset
 
 SETTINGS = {"max_epochs": 1, "verbose": 0, "random_state": 0}
 
@@ -119,6 +120,102 @@ def test_what_a_data_set_does_at_random_stays_so():
     asked = np.bincount(noisy.asked, minlength=40)
     assert (asked >= 3).all() and asked.sum() < 40 * 8  # each epoch reads each image anew
     assert net.predict(np.zeros((2, 3, 6, 5))).shape == (2,)
+
+
+class Kept(Pictures):
+    """Keeps its targets, as torchvision's data sets do, and may make others of them."""
+
+    def __init__(self, X, y, **transforms):
+        super().__init__(X, y)
+        self.targets, self.asked = y.tolist(), 0
+        vars(self).update(transforms)
+
+    def __getitem__(self, place):
+        self.asked += 1
+        image, target = super().__getitem__(place)
+        change = getattr(self, "target_transform", None) or getattr(self, "own", int)
+        return (image, change(target)) if getattr(self, "transforms", None) is None else self.transforms(image, target)
+
+
+class Separate:
+    """As torchvision's: the transforms of images and of targets in one."""
+
+    def __init__(self, target_transform=None):
+        self.target_transform = target_transform
+
+    def __call__(self, image, target):
+        return image, self.target_transform(target) if self.target_transform else target
+
+
+def is_large(target):
+    return int(target > 4)
+
+
+@pytest.mark.parametrize(
+    "transforms",
+    [
+        {"target_transform": is_large},
+        {"target_transform": is_large, "transforms": Separate(is_large)},
+        {"transforms": lambda image, target: (image, is_large(target))},
+        {"own": is_large},
+    ],
+)
+def test_targets_are_those_of_the_entries_not_those_that_are_kept(digits, transforms):
+    X, y = digits
+    net = fit(Kept(X, y, **transforms))
+    assert net.classes_.tolist() == [0, 1] and same(net, fit(X, (y > 4).astype(int)))
+
+
+@pytest.mark.parametrize("transforms", [{}, {"target_transform": None, "transforms": Separate()}])
+def test_targets_that_nothing_changes_spare_a_pass(digits, transforms):
+    kept = Kept(*digits, **transforms)
+    images, targets = read_dataset(kept)
+    assert images.shape == (400, 8, 8) and np.array_equal(targets, digits[1]) and kept.asked < 20
+
+
+class Drawn(Dataset):
+    """Images with PyTorch's noise, as random transforms make it."""
+
+    def __init__(self, X, y):
+        self.X, self.y = torch.from_numpy(X.astype(np.float32)), y
+
+    def __len__(self):
+        return len(self.X)
+
+    def __getitem__(self, place):
+        return self.X[place] + torch.rand(self.X[place].shape), int(self.y[place])
+
+
+class DrawnStream(IterableDataset):
+    def __init__(self, X, y):
+        self.drawn = Drawn(X, y)
+
+    def __iter__(self):
+        return (self.drawn[place] for place in range(len(self.drawn)))
+
+
+@pytest.mark.parametrize("kind", [Drawn, DrawnStream])
+def test_what_is_random_in_a_data_set_follows_from_the_seed_alone(digits, kind):
+    first, before = fit(kind(*digits)), torch.random.get_rng_state()
+    torch.rand(3)
+    moved = torch.random.get_rng_state()
+    assert same(first, fit(kind(*digits))) and first.module_.input0.std.min() > 0
+    assert torch.equal(torch.random.get_rng_state(), moved) and not torch.equal(before, moved)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        ([np.zeros((8, 8), np.uint8), np.full((8, 8), 0.5)], "X: image 1 is of float64 but image 0 of uint8."),
+        ([np.zeros((8, 8), bool), np.full((8, 8), -1)], "X: image 1 is of int64 but image 0 of uint8."),
+        ([np.zeros((8, 8), np.float32), np.ones((8, 8), np.uint8)], "X: image 1 is of uint8 but image 0 of float32."),
+    ],
+)
+def test_a_stream_of_two_types_is_refused(images, message):
+    stream = type("Mixed", (IterableDataset,), {"__iter__": lambda _: iter(zip(images, (0, 1), strict=True))})()
+    with pytest.raises(DataError) as caught:
+        fit(stream)
+    assert str(caught.value) == f"{message} Bring them to one type and one range of values."
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A training that was interrupted ends as if it had not been."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -9,12 +10,14 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch.utils.data import Dataset
 
 from depthwise.data.augmentation import MixUp, RandomCrop
 from depthwise.errors import FileError, TrainingError
 from depthwise.layers import BatchNorm, Conv2D, Dense, Dropout, MaxPool2D, Output
-from depthwise.training import Callback, NeuralNetClassifier, WeightAveraging
-from depthwise.training.resume import FILE
+from depthwise.training import Callback, NeuralNetClassifier, WeightAveraging, resume
+from depthwise.training.optimizers import OPTIMIZERS
+from depthwise.training.resume import FILE, SavedTraining
 
 LAYERS = [Conv2D(4, norm="batch"), MaxPool2D(), Dropout(0.3), Dense(8), Output()]
 
@@ -69,6 +72,53 @@ def test_a_broken_off_training_ends_as_an_undisturbed_one(digits, tmp_path, opti
     resumed = make(optimizer=optimizer).fit(X, y, resume=tmp_path)
     assert states_equal(whole, resumed) and columns(whole) == columns(resumed)
     assert make(optimizer=optimizer).fit(X, y, resume=tmp_path).history_ == resumed.history_  # nothing is left to do
+
+
+def test_steps_that_look_back_are_the_same_too(digits, tmp_path):
+    X, y = digits
+
+    def make_plain(epoch=None):
+        params = {"optimizer": "lbfgs", "learning_rate": 0.1, "batch_size": 400, "max_epochs": 4}
+        return NeuralNetClassifier([Dense(7), Output()], callbacks=[Break(epoch)], verbose=0, random_state=0, **params)
+
+    whole = make_plain().fit(X, y)
+    for epoch in (1, 2, 3):
+        with pytest.raises(AccidentError):
+            make_plain(epoch).fit(X, y, resume=tmp_path)
+    resumed = make_plain().fit(X, y, resume=tmp_path)
+    assert states_equal(whole, resumed) and columns(whole) == columns(resumed)
+    losses = whole.history_["train_loss"]
+    assert losses[-1] < losses[0] / 2
+
+
+class Drawn(Dataset):
+    """Images with noise, made anew whenever they are asked for."""
+
+    def __init__(self, X, y):
+        self.X, self.y, self.asked = torch.from_numpy(X.astype(np.float32)), y, 0
+
+    def __len__(self):
+        return len(self.X)
+
+    def __getitem__(self, place):
+        self.asked += 1
+        return self.X[place] + torch.rand(self.X[place].shape), int(self.y[place])
+
+
+def test_images_made_at_random_go_on_as_if_nothing_had_happened(digits, tmp_path):
+    whole = make().fit(Drawn(*digits))
+    with pytest.raises(AccidentError):
+        make(2).fit(Drawn(*digits), resume=tmp_path)
+    assert states_equal(whole, make().fit(Drawn(*digits), resume=tmp_path))
+
+
+def test_what_is_kept_after_an_epoch_needs_no_images(digits, tmp_path):
+    counts = []
+    for folder in (None, tmp_path):
+        drawn = Drawn(*digits)
+        make().fit(drawn, resume=folder)
+        counts.append(drawn.asked)
+    assert counts[1] - counts[0] == len(digits[0])  # once, to tell them from others
 
 
 def test_epochs_can_be_added(digits, tmp_path):
@@ -146,6 +196,74 @@ def test_a_state_that_cannot_be_read_is_one_clear_error(digits, tmp_path):
     save_file(tensors, tmp_path / FILE)  # without what else there is to know
     with pytest.raises(FileError, match=r"is no state of a training"):
         make(batch_size=64).fit(X, y, resume=tmp_path)
+
+
+def rewrite(path, change):
+    """Change what a state holds of the optimizer."""
+    saved = SavedTraining(path)
+    change(saved.state["optimizer"])
+    tensors = {}
+    plain = resume._take_out(saved.state, "", tensors)
+    save_file(tensors, path / FILE, {resume.KEY: json.dumps({"format": resume.FORMAT, "state": plain})})
+
+
+def drop(moment, places=(0, 1, 2, 3)):
+    def change(optimizer):
+        for place in places:
+            del optimizer["state"][place][moment]
+
+    return change
+
+
+def put(moment, value, places=(1,)):
+    def change(optimizer):
+        for place in places:
+            optimizer["state"][place][moment] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "change", "message"),
+    [
+        ("adam", drop("exp_avg"), r"'exp_avg'"),
+        ("adam", drop("step", (2,)), r"'step'"),
+        ("adam", put("exp_avg_sq", torch.zeros(3)), r"exp_avg_sq of parameter 1 is \(3,\), but must be \(10, 8\)"),
+        ("adam", put("max_exp_avg_sq", torch.zeros(3)), r"'max_exp_avg_sq'"),
+        ("adam", put("step", "two"), r"step of parameter 1 is a str, but must be \(\)"),
+        ("adam", lambda optimizer: optimizer["state"].update({9: {}}), r"9"),
+        ("adam", lambda optimizer: optimizer["param_groups"][0].pop("betas"), r"'betas'"),
+        ("sgd", put("momentum_buffer", None), r"momentum_buffer of parameter 1 is a NoneType, but"),
+        ("adafactor", put("row_var", torch.zeros(2, 2)), r"row_var of parameter 1 is \(2, 2\), but must be \(10, 1\)"),
+        ("lbfgs", drop("d", (0,)), r"'d'"),
+        ("lbfgs", put("old_dirs", [torch.zeros(3)], (0,)), r"."),
+        ("lbfgs", put("old_stps", [], (0,)), r"index"),
+    ],
+)
+def test_moments_that_do_not_fit_are_refused_before_the_first_step(digits, tmp_path, optimizer, change, message):
+    X, y = digits
+
+    def make_plain(max_epochs):
+        params = {"optimizer": optimizer, "max_epochs": max_epochs, "learning_rate": 0.1, "batch_size": 400}
+        return NeuralNetClassifier([Dense(8), Output()], verbose=0, random_state=0, **params)
+
+    make_plain(1).fit(X, y, resume=tmp_path)
+    rewrite(tmp_path, change)
+    with pytest.raises(FileError, match=rf"does not fit this training \(.*{message}.*\)\. Name another folder\."):
+        make_plain(2).fit(X, y, resume=tmp_path)
+
+
+@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
+def test_moments_of_every_optimizer_fit(digits, tmp_path, optimizer):
+    X, y = digits
+
+    def make_plain(max_epochs):
+        params = {"optimizer": optimizer, "max_epochs": max_epochs, "batch_size": 400}
+        return NeuralNetClassifier([Dense(8), Output()], verbose=0, random_state=0, **params)
+
+    whole = make_plain(2).fit(X, y)
+    make_plain(1).fit(X, y, resume=tmp_path)
+    assert states_equal(whole, make_plain(2).fit(X, y, resume=tmp_path))
 
 
 def test_what_cannot_be_kept_is_told_and_nothing_is_written(digits, tmp_path):

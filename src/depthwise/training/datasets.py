@@ -15,9 +15,12 @@ from torch.utils.data import Dataset, IterableDataset, TensorDataset
 
 from depthwise.errors import DataError
 from depthwise.training.inputs import arrange, as_array, check_finite
+from depthwise.training.randomness import own_randomness
 
 TARGETS = ("targets", "labels")
 """Where data sets keep their targets, after torchvision's; they spare a pass over all images."""
+COMPARED_TARGETS = 16
+"""Entries, spread over all, whose targets must be those: ``__getitem__`` may make others of them."""
 
 
 class LazyImages:
@@ -105,6 +108,12 @@ def read_dataset(dataset: Any) -> tuple[Any, Any]:
     """
     if isinstance(dataset, TensorDataset):
         return as_pair(dataset.tensors)
+    # What it does at random is the same in every first pass, and the caller's generator stays where it is.
+    with own_randomness(torch.device("cpu"), seed=0):
+        return _read_pairs(dataset)
+
+
+def _read_pairs(dataset: Any) -> tuple[Any, Any]:
     if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__getitem__"):
         return _write_down(dataset)
     n_images = len(dataset)
@@ -143,27 +152,48 @@ def _is_image(value: Any) -> bool:
 
 
 def _targets(dataset: Any, n_images: int) -> NDArray[Any]:
-    for name in TARGETS:
+    for name in TARGETS if _gives_targets_as_kept(dataset) else ():
         known = getattr(dataset, name, None)
         if known is not None and not callable(known) and len(known) == n_images:
-            return np.asarray(as_array(known))
-    return np.asarray([as_array(as_pair(dataset[place])[1]) for place in range(n_images)])
+            targets = np.asarray(as_array(known))
+            places = np.linspace(0, n_images - 1, min(n_images, COMPARED_TARGETS), dtype=int).tolist()
+            if all(np.array_equal(targets[place], _target(dataset, place)) for place in places):
+                return targets
+    return np.asarray([_target(dataset, place) for place in range(n_images)])
+
+
+def _target(dataset: Any, place: int) -> Any:
+    return as_array(as_pair(dataset[place])[1])
+
+
+def _gives_targets_as_kept(dataset: Any) -> bool:
+    """Whether nothing is said to change them; torchvision's `transforms` holds those of images and of targets."""
+    transforms = getattr(dataset, "transforms", None)
+    of_targets = (getattr(dataset, "target_transform", None), getattr(transforms, "target_transform", transforms))
+    return of_targets == (None, None)
 
 
 def _write_down(stream: Iterable[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """All images of a stream in a file, which is gone when nobody reads it any more, and its targets."""
     targets: list[Any] = []
     shape: tuple[int, ...] | None = None
-    dtype: np.dtype[Any] = np.dtype(np.uint8)
+    first: np.dtype[Any] = np.dtype(np.uint8)
+    dtype = first
     with tempfile.NamedTemporaryFile(prefix="depthwise-", suffix=".images") as file:
         for item in stream:
             image, target = as_pair(item)
             pixels = as_pixels(image)
             if shape is None:
-                shape, dtype = pixels.shape, np.dtype(np.uint8 if pixels.dtype == np.uint8 else np.float32)
+                shape, first = pixels.shape, pixels.dtype
+                dtype = first if first == np.uint8 else np.dtype(np.float32)
             if pixels.shape != shape:
                 raise DataError(
                     f"X: image {len(targets)} has shape {pixels.shape} but image 0 has {shape}. Bring them to one size."
+                )
+            if (pixels.dtype == np.uint8) != (first == np.uint8):
+                raise DataError(
+                    f"X: image {len(targets)} is of {pixels.dtype} but image 0 of {first}. "
+                    "Bring them to one type and one range of values."
                 )
             file.write(np.ascontiguousarray(pixels, dtype).tobytes())
             targets.append(as_array(target))

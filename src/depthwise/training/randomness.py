@@ -34,9 +34,11 @@ def _draw(*entropy: int) -> tuple[int, int]:
 
 
 @contextmanager
-def own_randomness(device: torch.device) -> Iterator[None]:
-    """PyTorch's own generators, which dropout draws from, are afterwards as they were before."""
+def own_randomness(device: torch.device, seed: int | None = None) -> Iterator[None]:
+    """PyTorch's own generators, which dropout draws from, are afterwards as they were before; inside from a seed."""
     with torch.random.fork_rng(devices=_cuda(device)):
+        if seed is not None:
+            seed_noise(seed, device)
         yield
 
 

@@ -24,6 +24,8 @@ from depthwise.files import write_whole
 from depthwise.training.batches import DeviceData
 from depthwise.training.device import PRECISIONS
 from depthwise.training.history import History
+from depthwise.training.randomness import Seeds, own_randomness
+from depthwise.training.rehearsal import rehearse_step
 
 if TYPE_CHECKING:
     from depthwise.training.fitting import Training
@@ -48,6 +50,8 @@ FORM = {
     "precision": str,
 }  # fmt: skip
 """What a state holds."""
+STUMBLES = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+"""What is raised where a state of the right form holds something else than what it was written with."""
 MOST_THREADS = 1 << 12
 """A word of a file must not start more."""
 
@@ -84,6 +88,7 @@ class SavedTraining:
                 f"resume: a training that is kept in {folder} begins anew, but warm_start=True goes on with the "
                 "network that was fitted. Write warm_start=False, or fit without resume."
             )
+        self.data: dict[str, Any] = {}
 
     @property
     def seed(self) -> int | None:
@@ -101,19 +106,21 @@ class SavedTraining:
         return None if self.state is None else self.state["threads"]
 
     def restore(self, training: Training) -> None:
-        """Bring a training that is about to begin to where the state was taken, if there is one.
+        """Note the images of a training that is about to begin; bring it to where the state was taken, if there is one.
 
         Raises
         ------
         TrainingError
             It is that of another training.
         """
+        self.data = describe_data(training)
         if self.state is None:
             return
         net, state = training.net, self.state
         self._compare("parameters", state["parameters"], _parameters(net))
-        self._compare("data", state["data"], describe_data(training))
+        self._compare("data", state["data"], self.data)
         try:
+            rehearse_step(net, state["optimizer"])
             net.module_.load_state_dict(state["module"])
             training.schedule.load_state_dict(state["schedule"])
             net.optimizer_.load_state_dict(state["optimizer"])
@@ -123,7 +130,7 @@ class SavedTraining:
             net.history_ = History.from_dict(state["history"])
             training.health.restore(TrainingHealth.from_dict(state["health"]))
             training.rescue.load_state_dict(state["rescue"])
-        except (KeyError, TypeError, ValueError, RuntimeError) as problem:
+        except STUMBLES as problem:
             raise FileError(f"{self.path}: does not fit this training ({problem}). Name another folder.") from None
         training.stopped = state["stopped"]
 
@@ -133,7 +140,7 @@ class SavedTraining:
         state = {
             "seed": net.seed_,
             "parameters": _parameters(net),
-            "data": describe_data(training),
+            "data": self.data,
             "module": net.module_.state_dict(),
             "optimizer": net.optimizer_.state_dict(),
             "schedule": training.schedule.state_dict(),
@@ -226,7 +233,7 @@ def _put_in(plain: Any, file: Any) -> Any:
     """What :func:`_take_out` was given."""
     match plain:
         case {_KIND.tensor: path}:
-            return file.get_tensor(path)
+            return file.get_tensor(path).clone()  # sums over memory that is aligned otherwise differ in the last bit
         case {_KIND.pairs: pairs}:
             return {key: _put_in(inner, file) for key, inner in pairs}
         case {_KIND.tuple: entries}:
@@ -263,10 +270,12 @@ def _spelled(value: Any) -> str:
 
 def describe_data(training: Training) -> dict[str, Any]:
     """What tells the images of one training from those of another."""
-    return {
-        "training images": _fingerprint(training.train),
-        "validation images": None if training.valid is None else _fingerprint(training.valid),
-    }
+    net = training.net
+    with own_randomness(net.device_, Seeds(net.seed_).noise):  # a data set may make its images at random
+        return {
+            "training images": _fingerprint(training.train),
+            "validation images": None if training.valid is None else _fingerprint(training.valid),
+        }
 
 
 def _fingerprint(data: DeviceData) -> str:

@@ -6,6 +6,7 @@ or three entries for 1-D and 3-D).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from operator import index
 from typing import Never
 
@@ -16,6 +17,24 @@ Shape = tuple[int | None, ...]
 """``None`` stands for a width that only the data will tell: that of ``Output()``."""
 Sides = tuple[tuple[int, int], ...]
 """Padding per axis: (before, after)."""
+
+
+CHANNELS = (1, 3, 4)
+"""Grey, color, color with transparency."""
+
+
+def are_channels_last(image_shape: Sequence[int | None]) -> bool:
+    """Whether the last one of three axes, and only it, is as long as channels are.
+
+    Examples
+    --------
+    >>> are_channels_last((28, 28, 3)), are_channels_last((3, 28, 28)), are_channels_last((3, 28, 3))
+    (True, False, False)
+    """
+    match image_shape:
+        case (first, _, last):
+            return last in CHANNELS and first not in CHANNELS
+    return False
 
 
 def checked_shape(given: object) -> tuple[int, ...]:
@@ -72,6 +91,8 @@ def map_size(shape: Shape, rank: int) -> Size:
         hint = "Put it before the first flatten, dense or global pooling layer"
         if rank and len(shape) == rank + 2:
             hint = f"If its first number counts images, leave the batch out: {format_shape(shape[1:])}"
+        elif 1 < rank == len(shape):
+            hint = f"If these are {axes}, put the channels first: write {format_shape((1, *shape))}"
         raise SizeError(f"needs a map with {axes} but gets {format_shape(shape)}", hint)
     return tuple(map(known, shape[1:]))
 

@@ -14,9 +14,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, validate_data
 from torch import Tensor
 
-from depthwise.data.layout import are_channels_last
 from depthwise.errors import DataError
 from depthwise.layers.ops import format_shape
+from depthwise.layers.shapes import are_channels_last
 
 STATISTICS_VALUES = 2**24
 """Pixels that statistics are summed over at a time, to bound memory: 128 MiB as float64."""

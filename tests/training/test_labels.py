@@ -8,6 +8,7 @@ import depthwise as dw
 from depthwise.errors import DataError, TrainingError
 from depthwise.layers import Dense, Output
 from depthwise.training import NeuralNetClassifier, NeuralNetRegressor
+from depthwise.training.targets import encode_labels
 
 SETTINGS = {"max_epochs": 30, "batch_size": 10, "learning_rate": 0.02, "verbose": 0, "random_state": 0}
 
@@ -97,3 +98,23 @@ def test_partial_fit_learns_what_one_epoch_of_fit_does(two_classes):
 def test_a_loss_that_does_not_go_with_one_output(two_classes):
     with pytest.raises(TrainingError, match=r"Write Output\(2\), or loss='bce'"):
         NeuralNetClassifier([Output(1)], loss="cross_entropy", **SETTINGS).fit(*two_classes)
+
+
+@pytest.mark.parametrize(
+    ("label", "classes", "told"),
+    [
+        (
+            "1",
+            np.array([0, 1]),
+            "y: the label '1' is of type str, but the 2 classes of training are of type int (0, 1).",
+        ),
+        (1, np.array(["0", "1"]), "y: the label 1 is of type int, but the 2 classes of training are of type str"),
+    ],
+)
+def test_labels_of_another_type_are_told_how_to_convert(label, classes, told):
+    with pytest.raises(DataError) as caught:
+        encode_labels(np.array([label]), classes)
+    kind = type(classes.tolist()[0])
+    assert str(caught.value).startswith(told)
+    assert str(caught.value).endswith(f". Convert the labels with astype({kind.__name__}).")
+    assert encode_labels(np.array([label]).astype(kind), classes).tolist() == [1]

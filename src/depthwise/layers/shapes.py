@@ -63,6 +63,24 @@ def format_shape(shape: Shape) -> str:
     return "x".join("?" if side is None else str(side) for side in shape)
 
 
+def how_to_fit(given: Shape, wanted: Shape) -> str:
+    """What to do with images of another shape than the network's.
+
+    >>> how_to_fit((3, 28, 28), (1, 28, 28)), how_to_fit((8, 8), (3, 16, 16)), how_to_fit((64,), (1, 28, 28))
+    ('Convert them to grey (1 channel)', 'Resize them and convert them to color (3 channels)', \
+'Give them the shape 1x28x28')
+    """
+    if len(given) == 2 and len(wanted) == 3:
+        given = (1, *given)
+    if len(given) != len(wanted) or len(wanted) == 1:
+        return f"Give them the shape {format_shape(wanted)}"
+    steps = ["resize them"] if given[1:] != wanted[1:] else []
+    if given[0] != wanted[0]:
+        kinds = {1: "convert them to grey (1 channel)", 3: "convert them to color (3 channels)"}
+        steps.append(kinds.get(wanted[0] or 0, f"give them {wanted[0]} channels"))
+    return " and ".join(steps).capitalize()
+
+
 def same_padding(size: Size, span: Size, stride: Size) -> Sides:
     """Padding with which a window gives ceil(n / s) positions, the smaller half first.
 

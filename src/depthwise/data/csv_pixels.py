@@ -229,7 +229,6 @@ def _labels(table: _Table) -> NDArray[Any] | None:
     if "label" not in (*table.row.before, *table.row.after):
         return None
     if "" in table.labels:
-        raise DataError(
-            f"{table.path}, line {table.numbers[table.labels.index('')]}: the label is missing. Fill it in."
-        )
+        line = table.numbers[table.labels.index("")]
+        raise DataError(f"{table.path}, line {line}: the label is missing. Fill it in.")
     return read_labels(table.labels)

@@ -55,8 +55,8 @@ def read_images(estimator: BaseEstimator, X: Any, *, reset: bool) -> NDArray[Any
     except ValueError as problem:
         text = str(problem)
         # scikit-learn writes out the whole array behind it.
-        complex_ = "Complex data not supported"
-        raise DataError(f"X: {f'{complex_}. Give real numbers.' if text.startswith(complex_) else text}") from None
+        refused = "Complex data not supported"
+        raise DataError(f"X: {f'{refused}. Give real numbers.' if text.startswith(refused) else text}") from None
     if array.dtype == np.bool_:
         array = array.view(np.uint8)
     if array.dtype != np.uint8:
@@ -118,10 +118,10 @@ them.
     count = int(wrong.sum())
     if count:
         found = array[wrong]
-        kinds = [("NaN", np.isnan(found).any()), ("infinite (inf)", np.isinf(found).any())]
+        kinds = ["NaN"] * bool(np.isnan(found).any()) + ["infinite (inf)"] * bool(np.isinf(found).any())
         first = tuple(int(place) for place in np.unravel_index(int(wrong.argmax()), wrong.shape))
         raise DataError(
-            f"{name}: {count} of {array.size} values are {' or '.join(kind for kind, any_ in kinds if any_)}, the first at index "
+            f"{name}: {count} of {array.size} values are {' or '.join(kinds)}, the first at index "
             f"{first if len(first) > 1 else first[0]}. Remove or fill them."
         )
 

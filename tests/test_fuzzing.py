@@ -142,9 +142,12 @@ def saved(tmp_path_factory) -> dict[str, bytes]:
     """Valid files: a classifier, a regressor, a state of training."""
     folder = tmp_path_factory.mktemp("saved")
     X, y = images()
-    NeuralNetClassifier(LAYERS, **settings()).fit(X, y.astype(str), resume=folder).save(folder / "classifier")
-    NeuralNetRegressor(LAYERS, **settings()).fit(X, np.eye(3)[y]).save(folder / "regressor")
-    return {name: (folder / name).read_bytes() for name in ("classifier", "regressor", FILE)}
+    NeuralNetClassifier(LAYERS, **settings()).fit(X, y.astype(str), resume=folder).save(
+        folder / "classifier.safetensors"
+    )
+    NeuralNetRegressor(LAYERS, **settings()).fit(X, np.eye(3)[y]).save(folder / "regressor.safetensors")
+    files = {"classifier": "classifier.safetensors", "regressor": "regressor.safetensors", FILE: FILE}
+    return {name: (folder / file).read_bytes() for name, file in files.items()}
 
 
 def attack(read: Callable[[Any], object], change: Callable[[Random], Any], n: int, seed: int) -> tuple[int, int]:

@@ -51,6 +51,11 @@ def test_a_missing_shape_says_what_to_give():
         dw.analyze(LAYERS)
 
 
+def test_a_shape_that_is_none_is_refused():
+    with pytest.raises(SizeError, match=r"^input_shape is 28 but must be whole numbers of 1 or more: \(channels, "):
+        dw.analyze("8C3-N", input_shape=28)
+
+
 def test_an_estimator_around_a_module_is_a_network():
     import numpy as np
     from torch import nn

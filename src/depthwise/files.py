@@ -8,6 +8,9 @@ from pathlib import Path
 
 from depthwise.errors import FileError
 
+SAVED_SUFFIX = ".safetensors"
+"""Ending of a trained network's file."""
+
 
 def check_writable(path: str | os.PathLike[str]) -> None:
     """Refuse a path that cannot be written to, before time is spent; leaves nothing behind.
@@ -25,6 +28,29 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         raise FileError(f"{place}: there is no folder {place.parent}. Make it, or give another path.")
     if not os.access(folder, os.W_OK):
         raise FileError(f"{place}: cannot be written (no permission in {folder}). Give another path.")
+
+
+def check_network_path(path: str | os.PathLike[str]) -> None:
+    """Refuse a path that no trained network is to be written to; no slip of the pen then replaces images or a table.
+
+    >>> check_network_path("digits.csv")
+    Traceback (most recent call last):
+    depthwise.errors.FileError: digits.csv: a trained network is written to a .safetensors file, not to .csv. Write \
+digits.safetensors.
+
+    Raises
+    ------
+    FileError
+        It ends in anything but ``.safetensors``, or cannot be written to.
+    """
+    check_writable(path)
+    place = Path(path)
+    if place.suffix != SAVED_SUFFIX:
+        other = place.suffix or "a file without ending"
+        raise FileError(
+            f"{place}: a trained network is written to a {SAVED_SUFFIX} file, not to {other}. "
+            f"Write {place.with_suffix(SAVED_SUFFIX)}."
+        )
 
 
 def write_whole(path: str | os.PathLike[str], content: bytes) -> None:

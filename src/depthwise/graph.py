@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import takewhile
 
 from depthwise.errors import DoesNotFit, GraphError, SizeError, did_you_mean
 from depthwise.layers import Layer, layer_names, with_input
@@ -22,11 +23,12 @@ from depthwise.layers.ops import (
     Merge,
     Norm,
     Op,
+    Pool,
     Shape,
     Size,
     format_shape,
 )
-from depthwise.layers.shapes import checked_shape
+from depthwise.layers.shapes import are_channels_last, checked_shape
 from depthwise.nodes import Change, Edit, Insert, Node, Remove, change_nodes
 
 __all__ = ["Change", "Edit", "Graph", "Insert", "Node", "Remove", "SizedGraph", "SizedNode"]
@@ -178,11 +180,7 @@ layer before it, add padding, or use images of 12 px or more.
         try:
             return self._sized(shape)
         except DoesNotFit as problem:
-            wanted = self._least_size(shape)
-            larger = f", or use images of {wanted} px or more" if wanted else ""
-            raise DoesNotFit(
-                problem.message, f"Remove a pooling layer before it, add padding{larger}", problem.layer
-            ) from None
+            raise DoesNotFit(problem.message, self._to_make_it_fit(shape, problem.layer), problem.layer) from None
 
     def _checked(self, input_shape: Iterable[int] | None) -> Shape | None:
         if input_shape is None:
@@ -196,6 +194,18 @@ layer before it, add padding, or use images of 12 px or more.
                 f"layer {self.nodes[0].layer!r} declares images of {declared} but input_shape is {given}", hint
             )
         return shape
+
+    def _to_make_it_fit(self, input_shape: Shape | None, layer: str | None) -> str:
+        shape = input_shape or self.input_shape or ()
+        if are_channels_last(shape):
+            return f"If its last number counts channels, put it first: {format_shape((*shape[-1:], *shape[:-1]))}"
+        ways = ["add padding"]
+        before = takewhile(lambda node: node.layer != layer, self.nodes)
+        if any(isinstance(node.op, Pool) for node in before):
+            ways.insert(0, "remove a pooling layer before it")
+        if wanted := self._least_size(shape):
+            ways.append(f"or use images of {wanted} px or more")
+        return ", ".join(ways).capitalize()
 
     def _sized(self, input_shape: Shape | None) -> SizedGraph:
         shapes: dict[str, Shape] = {}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from depthwise.analysis import Analysis, Comparison, analyze_graph
 from depthwise.errors import SizeError
+from depthwise.layers.shapes import checked_shape
 from depthwise.targets import open_module, open_target, read_graph, size_graph
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def compare(
     >>> compare("8C3-MP2-10N", "8C3-MP2-10N", (1, 28, 28), (1, 32, 32)).facts["macs"]
     (62192, 82800)
     """
-    shape = None if input_shape is None else tuple(input_shape)
+    shape = None if input_shape is None else checked_shape(input_shape)
     return Comparison(
         analyze(first, shape, n_outputs),
         analyze(second, shape if other_shape is None else other_shape, n_outputs),

@@ -18,13 +18,14 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from depthwise.errors import TargetError
+from depthwise.files import SAVED_SUFFIX
 from depthwise.graph import Graph, SizedGraph
 from depthwise.layers import Layer, as_layers
+from depthwise.layers.shapes import checked_shape
 
 if TYPE_CHECKING:
     from torch import nn
 
-SAVED_SUFFIX = ".safetensors"
 IMPORTABLE = re.compile(r"(?P<file>.+\.py)(:(?P<name>\w*))?|(?P<module>[A-Za-z_][\w.]*):(?P<attribute>\w+)")
 """``mynet.py:Net``, or ``package.module:name``."""
 
@@ -76,7 +77,7 @@ def open_target(target: object, input_shape: Iterable[int] | None = None, n_outp
     opened = target if isinstance(target, Target) else _opened(target)
     return replace(
         opened,
-        input_shape=opened.input_shape if input_shape is None else tuple(input_shape),
+        input_shape=opened.input_shape if input_shape is None else checked_shape(input_shape),
         n_outputs=opened.n_outputs if n_outputs is None else n_outputs,
     )
 

@@ -35,6 +35,17 @@ def test_analyze_in_every_form(run):
     [
         (("analyze", NOTATION), "Give input_shape="),
         (("analyze", NOTATION, "--input", "1x28xq"), "'1x28xq' is no shape. Write channels, height and width as"),
+        (("analyze", NOTATION, "--input", "28x28x1"), "last number counts channels, put it first: 1x28x28.\n"),
+        (
+            ("train", "digits", "--layers", "8C3-N", "-o", "x.safetensors", "--size", "axb"),
+            "--size: 'axb' is no size. Write height and width as 28x32, or one number for both.\n",
+        ),
+        (("train", "digits", "--layers", "8C3-N", "-o", "x.safetensors", "--size", "0"), "--size: '0' is no size."),
+        (
+            ("train", "digits", "--layers", "8C3-N", "-o", "x.csv"),
+            "x.csv: a trained network is written to a .safetensors file, not to .csv. Write x.safetensors.\n",
+        ),
+        (("search", "digits", "--params", "1k", "-o", "x"), "not to a file without ending. Write x.safetensors.\n"),
         (("analyze", "MP2-MP2-MP2-3C3", "--input", "1x8x8"), "a 3x3 kernel does not fit into its 1x1 input"),
         (("analyze", "32C3-XX", "--input", "1x8x8"), "'XX'"),
         (("analyze", "nowhere.toml", "--input", "1x8x8"), "nowhere.toml"),

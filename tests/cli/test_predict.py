@@ -76,6 +76,16 @@ def test_what_lacks_labels_is_said_once(run, kaggle, trained):
     assert run("look", trained, path, "-o", folder / "look") == expected
 
 
+def test_a_submission_does_not_replace_what_is_read(run, kaggle, trained):
+    folder, *_ = kaggle
+    data = folder / "test.csv"
+    before = data.read_bytes()
+    for given, path in ((data, data), (folder, data), (data, trained)):
+        expected = f"depthwise: {path}: is among the files that predict reads. Give --submission another path.\n"
+        assert run("predict", trained, given, "--submission", path) == (2, "", expected)
+    assert data.read_bytes() == before
+
+
 def test_a_submission_that_cannot_be_written_is_refused_first(run, kaggle, trained):
     folder, *_ = kaggle
     status, out, err = run("predict", trained, folder / "nowhere.csv", "--submission", folder / "no" / "such" / "s.csv")

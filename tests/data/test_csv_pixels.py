@@ -129,7 +129,7 @@ def test_color_is_red_green_blue_of_one_pixel_after_another(read):
             "DIR/train.csv, line 3: 6 columns, but the first row has 5. Mend the line.",
         ),
         ([HEADER, "7,0,1"], "DIR/train.csv, line 2: 3 columns, but the header has 5. Give each a name."),
-        ([HEADER, "7,0,1,2,3", ",0,1,2,3"], "DIR/train.csv, row 2: the label is missing. Fill it in."),
+        ([HEADER, "7,0,1,2,3", ",0,1,2,3"], "DIR/train.csv, line 3: the label is missing. Fill it in."),
         (
             ["7,0,x,2,3", "7,0,1,2,3"],
             "DIR/train.csv, line 1, column 3: 'x' is no whole number from 0 to 255. "
@@ -137,7 +137,7 @@ def test_color_is_red_green_blue_of_one_pixel_after_another(read):
         ),
         (
             ["0.1,0.5,0,1"],
-            "DIR/train.csv, row 1: pixels with fractions or outside 0..255. "
+            "DIR/train.csv, line 1: pixels with fractions or outside 0..255. "
             "Scale them to whole numbers from 0 to 255, or save floating point numbers as .npy.",
         ),
         (

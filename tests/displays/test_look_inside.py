@@ -216,7 +216,7 @@ def test_what_cannot_be_looked_at_is_told(net, X):
             (net, np.array(["cat"]), "X: holds values of type <U3, no numbers. Give the pixels of images."),
             (net, X[:, :, 1:], "X: holds images of 1x9x12 but the network is made for 1x10x12. Resize them."),
             (net, np.zeros((1, 3, 10, 12)), "X: holds images of 3x10x12 but the network is made for 1x10x12. "
-             "Resize them."),
+             "Convert them to grey (1 channel)."),
         ):  # fmt: skip
             with pytest.raises((DataError, TargetError)) as raised:
                 make.from_estimator(target, images)

@@ -99,7 +99,10 @@ def test_images_that_do_not_fit_are_told(look):
     net = build(Graph.from_layers([Conv2D(2), Output(3)]).at((1, 8, 8)))
     for images, message in (
         (np.zeros((2, 1, 9, 8)), "images: are 1x9x8 but the network is made for 1x8x8. Resize them."),
-        (np.zeros((2, 3, 8, 8)), "images: are 3x8x8 but the network is made for 1x8x8. Resize them."),
+        (
+            np.zeros((2, 3, 8, 8)),
+            "images: are 3x8x8 but the network is made for 1x8x8. Convert them to grey (1 channel).",
+        ),
         (np.zeros((0, 1, 8, 8)), "images: there are none to look at. Give at least one."),
         (np.full((1, 1, 8, 8), np.nan), "images: some values are NaN or infinite. Remove or fill them."),
         (np.zeros((8, 8)), "images: have 2 axes, 8x8, but must be of shape (n_images, channels, height, width)."),

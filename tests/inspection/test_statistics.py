@@ -152,7 +152,7 @@ def test_it_prints_as_a_table_and_comes_as_json(network, images):
     ("images", "targets", "message"),
     [
         (np.zeros((0, 2, 10, 8)), None, "images: there are none to look at. Give at least one."),
-        (np.zeros((2, 1, 10, 8)), None, "images: are 1x10x8 but the network is made for 2x10x8. Resize them."),
+        (np.zeros((2, 1, 10, 8)), None, "images: are 1x10x8 but the network is made for 2x10x8. Give them 2 channels."),
         (np.zeros((2, 2, 10, 8)), [0], "targets: there are 1 for 2 images. Give one for each image."),
     ],
 )

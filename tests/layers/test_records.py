@@ -130,7 +130,11 @@ REFUSED = [
     (lambda: Conv2D(8, padding=-1), f"Conv2D: padding is -1 but {PAIR_OF_ZERO}."),
     (lambda: Conv2D(8, groups=3), "Conv2D: groups is 3 but must divide out_channels=8."),
     (lambda: Conv2D(8, bias=None), "Conv2D: bias is None but must be True or False."),
-    (lambda: Conv2D(8, activation="rellu"), f"Conv2D: activation is 'rellu' but must be None or one of {NAMES}."),
+    (
+        lambda: Conv2D(8, activation="rellu"),
+        f"Conv2D: activation is 'rellu' but must be None or one of {NAMES}. Did you mean 'relu'?",
+    ),
+    (lambda: Conv2D(8, padding="smae"), f"Conv2D: padding is 'smae' but {PADDING}. Did you mean 'same'?"),
     (lambda: Conv2D(8, norm="layer"), f"Conv2D: norm is 'layer' but {NORM}."),
     (lambda: Conv2D(8, norm=True), f"Conv2D: norm is True but {NORM}."),
     (lambda: Conv2D(0, name="stem"), f"layer 'stem' (Conv2D): out_channels is 0 but {COUNT}."),

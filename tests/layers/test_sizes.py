@@ -168,13 +168,13 @@ def test_learned_values(layer, shape, count):
             [Conv2D(8, dilation=2, padding=1)],
             (1, 2, 9),
             "layer 'conv2d1': a 3x3 (5x5 with dilation) kernel does not fit into its 2x9 input (4x11 with padding). "
-            "Remove a pooling layer before it, add padding, or use images of 3 px or more.",
+            "Add padding, or use images of 3 px or more.",
         ),
         (
             [Conv2D(8, (3, 5))],
             (1, 2, 2),
             "layer 'conv2d1': a 3x5 kernel does not fit into its 2x2 input. "
-            "Remove a pooling layer before it, add padding, or use images of 3x5 px or more.",
+            "Add padding, or use images of 3x5 px or more.",
         ),
         (
             [MaxPool2D(), MaxPool2D(name="second")],
@@ -186,7 +186,7 @@ def test_learned_values(layer, shape, count):
             [Conv2DTranspose(8, 1, padding=2)],
             (1, 4, 9),
             "layer 'conv2dtranspose1': its 4x9 input becomes 0x5: less than one pixel. "
-            "Remove a pooling layer before it, add padding, or use images of 5 px or more.",
+            "Add padding, or use images of 5 px or more.",
         ),
         (
             [Flatten(), Conv2D(8)],

@@ -219,3 +219,21 @@ def test_files_that_cannot_be_read(tmp_path: Path):
         "a notation must be text or a path, not 3. Write it as '32C3-MP2-10N', "
         "or hand over the layers themselves as a list."
     )
+
+
+@pytest.mark.parametrize("word", ["design.tml", "./nosuch", "nets/a", "nets\\a", "net.json", "weights.pt", " a/b:Net "])
+def test_what_looks_like_a_path_is_no_notation(word):
+    with pytest.raises(NotationError) as caught:
+        read_layers(word)
+    assert str(caught.value) == (
+        f"there is no file '{Path(word.strip())}'. Give the path of one, or a notation such as 32C3-MP2-10N, which has "
+        "no slash and no ending."
+    )
+
+
+@pytest.mark.parametrize("text", ["8C3-D0.25-LR0.1-N", "8CBm0.01e0.5-N", "INPUT -> CONV/RELU"])
+def test_a_notation_with_points_is_no_path(text):
+    try:
+        read_layers(text)
+    except NotationError as problem:
+        assert "there is no file" not in str(problem)

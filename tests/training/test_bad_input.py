@@ -46,10 +46,11 @@ class Splitter:
         (X[:, 0], r"(?s)^X: Expected 2D array, got 1D array instead.*Reshape your data"),
         (X[:0], r"^X: Found array with 0 sample\(s\)"),
         (X[:, :0], r"^X: Found array with 0 feature\(s\)"),
-        (X + 1j, "^X: Complex data not supported"),
+        (X + 1j, r"^X: Complex data not supported\. Give real numbers\.$"),
         (X.astype(str), "^X: dtype='numeric' is not compatible with arrays of bytes/strings"),
         ([[1.0, 2.0]] * 59 + [[1.0]], "^X: setting an array element with a sequence"),
-        (np.where(X > 1, np.inf, X), r"^X: \d+ of 240 values are NaN or infinite \(inf\), the first at index \("),
+        (np.where(X > 1, np.inf, X), r"^X: \d+ of 240 values are infinite \(inf\), the first at index \("),
+        (np.where(X > 1, np.nan, X), r"^X: \d+ of 240 values are NaN, the first at index \("),
     ],
 )  # fmt: skip
 def test_images_that_are_none(images, message):
@@ -67,7 +68,7 @@ def test_sparse_rows_are_refused_as_scikit_learn_does():
     [
         (np.array(["a", 1] * 30, object), r"^y: labels are of two kinds, 1 \(int\) and 'a' \(str\)\. Make all of"),
         (np.array(["a", None] * 30, object), r"^y: labels are of two kinds, None \(NoneType\) and 'a' \(str\)"),
-        (np.where(Y == "left", np.nan, 1.0), r"^y: \d+ of 60 values are NaN or infinite"),
+        (np.where(Y == "left", np.nan, 1.0), r"^y: \d+ of 60 values are NaN, the first"),
         (X[:, 0], "^y: Unknown label type: continuous"),
         (np.where(Y == "left", b"a", b"b"), "^y: Support for labels represented as bytes is not supported"),
         (np.zeros((60, 2, 2)), r"^y: (y should be a 1d array|Found array with dim 3)"),
@@ -175,6 +176,12 @@ def test_a_network_that_is_initialized_anew_is_not_fitted():
     net = NeuralNetClassifier([Input((4,)), Output(2)], max_epochs=1, verbose=0).fit(X, Y)
     with pytest.raises(NotFittedError):
         net.initialize().predict(X)
+
+
+def test_a_class_is_no_network():
+    with pytest.raises(TrainingError) as caught:
+        NeuralNetClassifier(torch.nn.Linear).fit(X, Y)
+    assert str(caught.value) == "layers is the class Linear, not a network. Give an object of it: Linear(...)."
 
 
 def test_what_is_read_or_written_in_the_wrong_place(tmp_path):

@@ -147,6 +147,18 @@ def test_paths_that_cannot_be_written_are_refused(net, tmp_path):
     assert load(tmp_path / "new" / "net.safetensors").history_ == net.history_
 
 
+def test_no_other_kind_of_file_is_replaced(net, tmp_path):
+    data = tmp_path / "data.csv"
+    data.write_text("label,pixel0\n1,2\n")
+    with pytest.raises(FileError) as caught:
+        net.save(data)
+    assert str(caught.value) == (
+        f"{data}: a trained network is written to a .safetensors file, not to .csv. Write "
+        f"{tmp_path / 'data.safetensors'}."
+    )
+    assert data.read_text() == "label,pixel0\n1,2\n" and list(tmp_path.iterdir()) == [data]
+
+
 def test_what_is_not_trained_or_has_no_layers_cannot_be_saved(tmp_path, two_classes):
     with pytest.raises(NotFittedError):
         NeuralNetClassifier(LAYERS).save(tmp_path / "net.safetensors")

@@ -1,6 +1,7 @@
 """Each training is broken on purpose, and the finding names the layer and the cause; healthy ones have none."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -146,6 +147,9 @@ def test_exploding_gradients_are_named_by_layer(digits):
     finding = found(train(*digits, layers=deep, optimizer="sgd", learning_rate=1e-9, callbacks=[Before(enlarge)]),
                     "TRN002")  # fmt: skip
     assert "dense1" in finding.layers and "times as long as the weights" in finding.message
+    assert finding.remedies[0].title == (
+        'Put batch norms behind the layers that have none, and leave init at "he", its default'
+    )
 
 
 def test_one_layer_alone_multiplies_no_gradient():
@@ -171,6 +175,14 @@ def test_a_learning_rate_too_high_and_one_too_low_are_told(digits):
     assert low.remedies[0].title == "Raise learning_rate to 1e-05, or let lr_range suggest one"
 
 
+def test_a_wild_learning_rate_is_lowered_to_one_whose_steps_are_small(digits):
+    net = train(*digits, learning_rate=1e3, max_epochs=1)
+    order = found(net, "TRN005").remedies[0].title
+    suggested = float(re.fullmatch(r"Lower learning_rate to (.*), or let lr_range suggest one", order)[1])
+    assert suggested == pytest.approx(1e3 * 1e-3 / max(net.health_.updates), rel=0.5)
+    assert suggested < 1e3 / 100
+
+
 def test_dead_units_are_counted(digits):
     def kill(module):
         module.conv2d3.bias[:14] = -100
@@ -187,7 +199,13 @@ def test_a_drifting_input_names_the_layer_that_reads_it(digits):
 
 def test_certain_and_wrong_answers_are_told(digits):
     net = train(*digits, max_epochs=1, learning_rate=1e-5, callbacks=[scale("output6", 1000)])
-    assert found(net, "TRN009").layers == ("output6",)
+    finding = found(net, "TRN009")
+    assert finding.layers == ("output6",)
+    assert [remedy.title for remedy in finding.remedies] == [
+        "Lower learning_rate, which is 1e-05",
+        "Raise label_smoothing, to 0.1 say, or weight_decay",
+        "Leave standardize=True, the default, if it was switched off",
+    ]
 
 
 def test_a_loss_that_stays_at_guessing_is_told(digits):

@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from depthwise.errors import DataError, TrainingError
+from depthwise.layers import Output
+from depthwise.training import NeuralNetClassifier
 from depthwise.training.batches import DeviceData
 from depthwise.training.inputs import arrange, input_shape_of, statistics
 from depthwise.training.validation import choose_validation
@@ -41,6 +43,39 @@ def test_arranging_moves_axes_and_copies_nothing():
     assert arrange(np.zeros((2, 4, 5)), (1, 4, 5)).shape == (2, 1, 4, 5)
     with pytest.raises(DataError, match="X: holds images of 5x4 but the network is made for 3x4x5"):
         arrange(np.zeros((2, 5, 4)), (3, 4, 5))
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted", "remedy"),
+    [
+        ((5, 1, 8, 8), (1, 9, 8), "Resize them."),
+        ((5, 3, 8, 8), (1, 8, 8), "Convert them to grey (1 channel)."),
+        ((5, 8, 8), (3, 8, 8), "Convert them to color (3 channels)."),
+        ((5, 3, 8, 8), (2, 9, 8), "Resize them and give them 2 channels."),
+        ((5, 65), (64,), "Give them the shape 64."),
+    ],
+)
+def test_images_of_another_shape_are_told_what_to_do(given, wanted, remedy):
+    with pytest.raises(DataError) as caught:
+        arrange(np.zeros(given), wanted)
+    assert str(caught.value).partition(". ")[2] == remedy
+
+
+@pytest.mark.parametrize("shape", [(1, 6, 5), (3, 6, 5)])
+def test_one_image_is_no_batch(shape):
+    X = np.random.default_rng(0).normal(size=(12, *shape)).astype(np.float32)
+    net = NeuralNetClassifier([Output()], max_epochs=1, verbose=0, random_state=0).fit(X, np.arange(12) % 2)
+    singles = [X[0, 0], X[0]] if shape[0] == 1 else [X[0]]
+    for single in singles:
+        if single.shape == (1, 6, 5):  # of one grey image, which may come without channels
+            assert net.predict(single).shape == (1,)
+            continue
+        with pytest.raises(DataError) as caught:
+            net.predict(single)
+        assert str(caught.value) == (
+            f"X: {'x'.join(map(str, single.shape))} is the shape of one image, but a batch of them is needed. "
+            "Write X[:1] instead of X[0], or image[None]."
+        )
 
 
 def test_statistics_are_exact_even_far_from_zero():

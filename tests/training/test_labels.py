@@ -8,6 +8,7 @@ import depthwise as dw
 from depthwise.errors import DataError, TrainingError
 from depthwise.layers import Dense, Output
 from depthwise.training import NeuralNetClassifier, NeuralNetRegressor
+from depthwise.training.targets import encode_labels
 
 SETTINGS = {"max_epochs": 30, "batch_size": 10, "learning_rate": 0.02, "verbose": 0, "random_state": 0}
 
@@ -125,3 +126,23 @@ def test_binary_losses_are_no_losses_of_one_class_of_many(two_classes, labels, l
     needs = r"loss is 'bce', which needs 1 output where an image is of one of 2 classes, but the network "
     with pytest.raises(TrainingError, match=needs + remedy):
         NeuralNetClassifier(layers, loss="bce", **SETTINGS).fit(X, np.resize(labels, len(X)))
+
+
+@pytest.mark.parametrize(
+    ("label", "classes", "told"),
+    [
+        (
+            "1",
+            np.array([0, 1]),
+            "y: the label '1' is of type str, but the 2 classes of training are of type int (0, 1).",
+        ),
+        (1, np.array(["0", "1"]), "y: the label 1 is of type int, but the 2 classes of training are of type str"),
+    ],
+)
+def test_labels_of_another_type_are_told_how_to_convert(label, classes, told):
+    with pytest.raises(DataError) as caught:
+        encode_labels(np.array([label]), classes)
+    kind = type(classes.tolist()[0])
+    assert str(caught.value).startswith(told)
+    assert str(caught.value).endswith(f". Convert the labels with astype({kind.__name__}).")
+    assert encode_labels(np.array([label]).astype(kind), classes).tolist() == [1]

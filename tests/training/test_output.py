@@ -57,7 +57,11 @@ def test_a_folded_softmax_leaves_probabilities_as_they_are(digits):
             r"Write Output\(\) as the last layer.",
         ),
         ([Conv2D(10), MaxPool2D()], "ends in layer 'maxpool2d2' with 10x3x3 values an image, but 10 classes need 10"),
-        ([Output(7)], "ends in layer 'output1' with 7 values an image, but 10 classes need 10"),
+        (
+            [Output(7)],
+            r"^layer 'output1' is 7 wide, but there are 10 classes. Write Output\(\), which takes its width from the "
+            r"data \(N in a notation, no units in a file\), or Output\(10\)\.$",
+        ),
         (
             [Conv2D(10, 8), Flatten()],
             "missing output layer: layer 'conv2d1' ends in the activation 'relu', but the loss of 10 classes needs "

@@ -51,6 +51,16 @@ def test_the_best_losses_are_colored_without_moving_anything():
     assert re.sub(r"\033\[\d+m", "", colored.line(better)) == plain.line(better)
 
 
+def test_huge_losses_keep_their_columns():
+    history, table = History(), EpochTable(validates=True, classifies=True, color=False)
+    lines = [table.head().splitlines()[0]]
+    for train, valid in ((2.0, 3.0), (123456.7, 1e6), (3.4e38, 1e300), (float("inf"), 1.0)):
+        record = history.add(train_loss=train, valid_loss=valid, valid_accuracy=0.5, seconds=1.0)
+        lines.append(table.line(record))
+    assert len({line.index("dur" if number == 0 else "1.00s") for number, line in enumerate(lines)}) == 1
+    assert lines[2].split()[1:3] == ["123456.70000", "1.0000e+06"] and lines[3].split()[1] == "3.4000e+38"
+
+
 def test_columns_that_do_not_apply_are_left_out():
     regression = EpochTable(validates=True, classifies=False, color=False).head().splitlines()[0]
     assert regression.split("  ")[-1] == "dur" and "valid acc" not in regression and "valid loss" in regression

@@ -200,7 +200,7 @@ def test_a_state_that_cannot_be_read_is_one_clear_error(digits, tmp_path):
 
 def rewrite(path, change):
     """Change what a state holds of the optimizer."""
-    saved = SavedTraining(path)
+    saved = SavedTraining(path, NeuralNetClassifier([]))
     change(saved.state["optimizer"])
     tensors = {}
     plain = resume._take_out(saved.state, "", tensors)

@@ -32,20 +32,28 @@ def read_shape(text: str | None) -> tuple[int, ...] | None:
     """
     if text is None:
         return None
-    sides = text.lower().replace("×", "x").split("x")
-    if not all(side.isascii() and side.isdecimal() and int(side) > 0 for side in sides):
+    sides = _read_sides(text)
+    if not sides:
         raise SizeError(f"{text!r} is no shape", "Write channels, height and width as 3x32x32")
-    return tuple(map(int, sides))
+    return sides
+
+
+def _read_sides(text: str) -> tuple[int, ...]:
+    """Numbers of 1 or more; none where it is another text."""
+    sides = text.lower().replace("×", "x").split("x")
+    return tuple(map(int, sides)) if all(side.isascii() and side.isdecimal() and int(side) for side in sides) else ()
 
 
 def read_size(text: str | None) -> int | tuple[int, int] | None:
     """Read ``28`` or ``28x32`` (height x width)."""
-    sides = read_shape(text)
-    if sides is None or len(sides) == 1:
-        return sides[0] if sides else None
-    if len(sides) > 2:
-        raise SizeError(f"{text!r} is no size", "Write height and width as 28x32, or one number for both")
-    return sides[0], sides[1]
+    if text is None:
+        return None
+    match _read_sides(text):
+        case (side,):
+            return side
+        case (height, width):
+            return height, width
+    raise SizeError(f"--size: {text!r} is no size", "Write height and width as 28x32, or one number for both")
 
 
 def picture_shape(net: NeuralNet) -> tuple[int, int, int]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from depthwise.cli.options import AsJson, load_test_images, picture_shape, print_json
-from depthwise.errors import TargetError
+from depthwise.errors import FileError, TargetError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,6 +37,7 @@ def predict(
 
     if submission is not None:
         check_writable(submission)
+        _keep_data(submission, [str(network), *pictures])
     net = load(network)
     if submission is not None and not isinstance(net, NeuralNetClassifier):
         raise TargetError("--submission: the network predicts numbers, not classes. Leave the option out.")
@@ -69,6 +70,14 @@ def _read(net: NeuralNet, given: list[str]) -> tuple[NDArray[Any], Sequence[str]
     for note in skipped:
         typer.echo(f"note: {note.message}", err=True)
     return X, [str(path) for path in paths]
+
+
+def _keep_data(submission: Path, given: list[str]) -> None:
+    """Refuse to write over what is read: a file that was given, or one that lies in a folder that was given."""
+    place = submission.resolve()
+    read = [Path(each).expanduser().resolve() for each in given]
+    if place.exists() and any(path == place or path in place.parents for path in read):
+        raise FileError(f"{submission}: is among the files that predict reads. Give --submission another path.")
 
 
 def _is_set(given: str) -> bool:

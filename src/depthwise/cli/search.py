@@ -48,14 +48,14 @@ def search(
 ) -> None:
     """Race the designs for these images and this budget; the best network, trained; exit status 1 if none fits."""
     from depthwise.data import load_images
-    from depthwise.files import check_writable
+    from depthwise.files import check_network_path
     from depthwise.search import ArchitectureSearch
     from depthwise.training import NeuralNetClassifier
 
     start = time.monotonic()
     bounds: dict[str, Any] = {"params": read_count("--params", params), "macs": read_count("--macs", macs)}
     if output is not None:
-        check_writable(output)
+        check_network_path(output)
     race = ArchitectureSearch(
         (),
         estimator=NeuralNetClassifier([], batch_size=batch_size, learning_rate=learning_rate, verbose=0),

@@ -50,10 +50,10 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a network on labeled images and save it as one file."""
-    from depthwise.files import check_writable
+    from depthwise.files import check_network_path
     from depthwise.training import NeuralNetClassifier
 
-    check_writable(output)
+    check_network_path(output)
     net = NeuralNetClassifier(
         layers,
         max_epochs=epochs,

@@ -55,12 +55,14 @@ class _Table:
     row: _Row
     pointed: bool  # whether pixels are written as 12.0
     labels: list[str] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)  # of the lines, one a row
     line: Line = _NO_LINE
 
     def pixels(self) -> Iterator[str]:
         n_before, n_after = len(self.row.before), len(self.row.after)
         for line in self.lines:
             self.line = line
+            self.numbers.append(line.number)
             *before, text = line.text.split(self.separator, n_before)
             text, *after = text.rsplit(self.separator, n_after)
             for role, value in zip((*self.row.before, *self.row.after), (*before, *after), strict=False):
@@ -202,7 +204,7 @@ def _parse(table: _Table) -> NDArray[np.uint8]:
         bad = np.flatnonzero(~((pixels >= 0) & (pixels <= 255) & (pixels == np.trunc(pixels))).all(1))
         if len(bad):
             raise DataError(
-                f"{table.path}, row {bad[0] + 1}: pixels with fractions or outside 0..255. "
+                f"{table.path}, line {table.numbers[bad[0]]}: pixels with fractions or outside 0..255. "
                 "Scale them to whole numbers from 0 to 255, or save floating point numbers as .npy."
             )
     return pixels.astype(np.uint8, copy=False)
@@ -227,5 +229,6 @@ def _labels(table: _Table) -> NDArray[Any] | None:
     if "label" not in (*table.row.before, *table.row.after):
         return None
     if "" in table.labels:
-        raise DataError(f"{table.path}, row {table.labels.index('') + 1}: the label is missing. Fill it in.")
+        line = table.numbers[table.labels.index("")]
+        raise DataError(f"{table.path}, line {line}: the label is missing. Fill it in.")
     return read_labels(table.labels)

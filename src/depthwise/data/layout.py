@@ -8,23 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from depthwise.errors import DataError
-
-CHANNELS = (1, 3, 4)
-"""Grey, color, color with transparency."""
-
-
-def are_channels_last(image_shape: Sequence[int]) -> bool:
-    """Whether the last one of three axes, and only it, is as long as channels are.
-
-    Examples
-    --------
-    >>> are_channels_last((28, 28, 3)), are_channels_last((3, 28, 28)), are_channels_last((3, 28, 3))
-    (True, False, False)
-    """
-    match image_shape:
-        case (first, _, last):
-            return last in CHANNELS and first not in CHANNELS
-    return False
+from depthwise.layers.shapes import are_channels_last
 
 
 def as_array(values: ArrayLike, where: str) -> NDArray[Any]:

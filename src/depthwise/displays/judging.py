@@ -6,6 +6,7 @@ from typing import Any
 
 from depthwise.analysis import Analysis
 from depthwise.errors import DataError, DepthwiseError
+from depthwise.layers.shapes import checked_shape, format_shape, how_to_fit
 from depthwise.network import analyze, check
 from depthwise.rules import Findings
 
@@ -22,8 +23,11 @@ def read_analysis(net: Any, input_shape: Any = None) -> Analysis:
     """
     fitted = getattr(net, "input_shape_", None)
     if fitted is not None and input_shape is not None and tuple(input_shape) != tuple(fitted):
-        given, made = ("x".join(map(str, shape)) for shape in (input_shape, fitted))
-        raise DataError(f"X: holds images of {given} but the network is made for {made}. Resize them.")
+        given, made = checked_shape(input_shape), checked_shape(fitted)
+        raise DataError(
+            f"X: holds images of {format_shape(given)} but the network is made for {format_shape(made)}. "
+            f"{how_to_fit(given, made)}."
+        )
     if getattr(net, "analysis_", None) is not None:
         known: Analysis = net.analysis_
         return known

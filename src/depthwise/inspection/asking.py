@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from depthwise.errors import DataError, TargetError
 from depthwise.inspection.choosing import hooked
-from depthwise.layers.shapes import format_shape
+from depthwise.layers.shapes import format_shape, how_to_fit
 from depthwise.modules import Network
 
 BYTES_ON_PROCESSOR = 64 << 20
@@ -85,7 +85,8 @@ def to_tensor(module: nn.Module, images: ArrayLike | Tensor) -> Tensor:
     if isinstance(module, Network) and tuple(tensor.shape[1:]) != module.sized.input_shape:
         raise DataError(
             f"images: are {format_shape(tuple(tensor.shape[1:]))} but the network is made for "
-            f"{format_shape(module.sized.input_shape)}. Resize them."
+            f"{format_shape(module.sized.input_shape)}. "
+            f"{how_to_fit(tuple(tensor.shape[1:]), module.sized.input_shape)}."
         )
     return tensor
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import MISSING, Field, dataclass, field, fields
 from difflib import get_close_matches
 from inspect import get_annotations
@@ -11,10 +11,11 @@ from math import isfinite
 from numbers import Real
 from typing import Any, ClassVar, Literal, Self
 
-from depthwise.errors import LayerError
+from depthwise.errors import LayerError, did_you_mean
 from depthwise.layers.ops import Activation as ActivationOp
 from depthwise.layers.ops import Lowered, Sides, Size
 
+PADDINGS = ("valid", "same")
 ACTIVATIONS = (
     "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "hardswish",
     "tanh", "sigmoid", "softplus", "softmax", "log_softmax",
@@ -112,11 +113,12 @@ class Layer:
         """Store the canonical form of an argument while the record is being made."""
         object.__setattr__(self, argument, value)
 
-    def check(self, argument: str, ok: bool, demand: str) -> None:
-        """Refuse an argument with the house's form of error."""
+    def check(self, argument: str, ok: bool, demand: str, words: Iterable[str] = ()) -> None:
+        """Refuse an argument with the house's form of error, and offer the nearest of the words that there are."""
         if not ok:
             where = type(self).__name__ if self.name is None else f"layer {self.name!r} ({type(self).__name__})"
-            raise LayerError(f"{where}: {argument} is {getattr(self, argument)!r} but {demand}.")
+            value = getattr(self, argument)
+            raise LayerError(f"{where}: {argument} is {value!r} but {demand}.{did_you_mean(value, words)}")
 
     def check_count(self, *arguments: str, least: int = 1) -> None:
         """Demand whole numbers, and store them as ``int``."""
@@ -138,7 +140,7 @@ class Layer:
         """Demand ``"valid"``, ``"same"`` or pixels, and store no padding as ``"valid"``."""
         padding = getattr(self, argument)
         if isinstance(padding, str):
-            self.check(argument, padding in ("valid", "same"), 'must be "valid", "same" or a number of pixels')
+            self.check(argument, padding in PADDINGS, 'must be "valid", "same" or a number of pixels', PADDINGS)
             return
         self.check_pair(argument, least=0)
         if getattr(self, argument) == 0:
@@ -150,7 +152,8 @@ class Layer:
         if activation in NO_ACTIVATION:
             self.set(argument, None)
         elif activation is not None:
-            self.check(argument, activation in ACTIVATIONS, f"must be None or one of {', '.join(ACTIVATIONS)}")
+            demand = f"must be None or one of {', '.join(ACTIVATIONS)}"
+            self.check(argument, activation in ACTIVATIONS, demand, ACTIVATIONS)
 
     def check_flag(self, *arguments: str) -> None:
         """Demand ``True`` or ``False``."""

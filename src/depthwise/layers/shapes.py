@@ -6,6 +6,7 @@ or three entries for 1-D and 3-D).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from operator import index
 from typing import Never
 
@@ -16,6 +17,24 @@ Shape = tuple[int | None, ...]
 """``None`` stands for a width that only the data will tell: that of ``Output()``."""
 Sides = tuple[tuple[int, int], ...]
 """Padding per axis: (before, after)."""
+
+
+CHANNELS = (1, 3, 4)
+"""Grey, color, color with transparency."""
+
+
+def are_channels_last(image_shape: Sequence[int | None]) -> bool:
+    """Whether the last one of three axes, and only it, is as long as channels are.
+
+    Examples
+    --------
+    >>> are_channels_last((28, 28, 3)), are_channels_last((3, 28, 28)), are_channels_last((3, 28, 3))
+    (True, False, False)
+    """
+    match image_shape:
+        case (first, _, last):
+            return last in CHANNELS and first not in CHANNELS
+    return False
 
 
 def checked_shape(given: object) -> tuple[int, ...]:
@@ -42,6 +61,24 @@ def format_shape(shape: Shape) -> str:
     ('1x28x28', '64', '?')
     """
     return "x".join("?" if side is None else str(side) for side in shape)
+
+
+def how_to_fit(given: Shape, wanted: Shape) -> str:
+    """What to do with images of another shape than the network's.
+
+    >>> how_to_fit((3, 28, 28), (1, 28, 28)), how_to_fit((8, 8), (3, 16, 16)), how_to_fit((64,), (1, 28, 28))
+    ('Convert them to grey (1 channel)', 'Resize them and convert them to color (3 channels)', \
+'Give them the shape 1x28x28')
+    """
+    if len(given) == 2 and len(wanted) == 3:
+        given = (1, *given)
+    if len(given) != len(wanted) or len(wanted) == 1:
+        return f"Give them the shape {format_shape(wanted)}"
+    steps = ["resize them"] if given[1:] != wanted[1:] else []
+    if given[0] != wanted[0]:
+        kinds = {1: "convert them to grey (1 channel)", 3: "convert them to color (3 channels)"}
+        steps.append(kinds.get(wanted[0] or 0, f"give them {wanted[0]} channels"))
+    return " and ".join(steps).capitalize()
 
 
 def same_padding(size: Size, span: Size, stride: Size) -> Sides:
@@ -72,6 +109,8 @@ def map_size(shape: Shape, rank: int) -> Size:
         hint = "Put it before the first flatten, dense or global pooling layer"
         if rank and len(shape) == rank + 2:
             hint = f"If its first number counts images, leave the batch out: {format_shape(shape[1:])}"
+        elif 1 < rank == len(shape):
+            hint = f"If these are {axes}, put the channels first: write {format_shape((1, *shape))}"
         raise SizeError(f"needs a map with {axes} but gets {format_shape(shape)}", hint)
     return tuple(map(known, shape[1:]))
 

@@ -22,6 +22,9 @@ __all__ = ["read_layers", "read_toml", "write_layers", "write_toml"]
 TOML_START = re.compile(r"\[\[?\s*layers\b|[\w.\"'-]+\s*=")
 """First line of a TOML text: the first layer or a key.  Neither of the other forms has an equals sign."""
 
+PATH = re.compile(r"(?!.*->)(.*[/\\].*|.*\.[A-Za-z]\w*)")
+"""A path: the compact form has no slash, and no point with a letter behind it."""
+
 
 def read_layers(text_or_path: str | os.PathLike[str]) -> tuple[Layer, ...]:
     """Read a layer list from its compact form, a pattern, TOML text, or a path that ends in ``.toml``.
@@ -62,6 +65,8 @@ IN, LR, MP, N, R(...), S, SB, SD, T, TB, UP, ZP.
         return _read_file(Path(text.strip()))
     if _looks_like_toml(text):
         return read_toml(text)
+    if PATH.fullmatch(text.strip()):
+        return _read_file(Path(text.strip()))
     return read_pattern(text) if "->" in text else read_compact(text)
 
 
@@ -72,6 +77,11 @@ def _looks_like_toml(text: str) -> bool:
 
 
 def _read_file(path: Path) -> tuple[Layer, ...]:
+    if path.suffix.lower() != ".toml" and not os.path.exists(path):  # noqa: PTH110 -- which never raises
+        raise NotationError(
+            f"there is no file '{path}'. Give the path of one, or a notation such as 32C3-MP2-10N, which has no slash "
+            "and no ending."
+        )
     if path.suffix.lower() != ".toml":
         raise NotationError(
             f"cannot read the file '{path}': a layer list is stored as .toml. Write one with write_toml."

@@ -40,7 +40,7 @@ def exploding_gradients(facts: Facts) -> Iterator[Finding]:
             f"the gradient is up to {longest[worst]:.3g} times as long as the weights, in {worst}",
             f"{plural(len(exploding), 'layer')} above {LONGEST:g}",
             [
-                Remedy('Put batch norms behind the convolutions, and take init="he"'),
+                Remedy('Put batch norms behind the layers that have none, and leave init at "he", its default'),
                 Remedy("Shorten the gradients: callbacks=[GradientClipping(1.0)]"),
                 Remedy(f"Lower learning_rate, which is {facts.training.learning_rate:g}"),
             ],

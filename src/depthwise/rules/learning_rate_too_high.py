@@ -11,6 +11,8 @@ from depthwise.rules.trained import trained
 
 GREATEST = 0.1
 """Step by weights, as lengths, median of the layers: ten such steps replace the network."""
+WANTED = 1e-3
+"""What steps should be, of the weights: Karpathy, as cited below."""
 RISEN = 1.5
 """Train loss of the last epoch by the lowest one.  Healthy ones rise by noise alone, and only where they are tiny."""
 TINY = 0.1
@@ -40,12 +42,13 @@ def learning_rate_too_high(facts: Facts) -> Iterator[Finding]:
         signs.append(f"the train loss rose from {min(losses):.3g} to {losses[-1]:.3g}")
     if signs:
         rate = health.learning_rate
+        lower = rate * min(0.1, WANTED / max([WANTED, *steps]))
         yield learning_rate_too_high.finding(
             [],
             " and ".join(signs),
             f"learning_rate={rate:g}",
             [
-                Remedy(f"Lower learning_rate to {rate / 10:g}, or let lr_range suggest one"),
+                Remedy(f"Lower learning_rate to {lower:.1g}, or let lr_range suggest one"),
                 Remedy('Let it rise slowly: schedule="warmup_cosine"'),
             ],
         )

@@ -39,8 +39,8 @@ def saturated_softmax(facts: Facts) -> Iterator[Finding]:
             f"{percent(last.certain)} of the answers have a probability above 0.9999, but "
             f"{percent(last.valid_accuracy)} are right",
             remedies=[
-                Remedy("Standardize the images (standardize=True)"),
                 Remedy(f"Lower learning_rate, which is {facts.training.learning_rate:g}"),
-                Remedy("Write label_smoothing=0.1, or weight_decay=1e-4"),
+                Remedy("Raise label_smoothing, to 0.1 say, or weight_decay"),
+                Remedy("Leave standardize=True, the default, if it was switched off"),
             ],
         )

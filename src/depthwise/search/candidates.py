@@ -71,8 +71,7 @@ def read_candidates(designs: Any, input_shape: tuple[int, ...], n_outputs: int, 
     >>> one.name, one.params, one.macs, one.depth
     ('8C3-MP2-N', 810, 3312, 1)
     >>> other.problem
-    "layer 'conv2d1': a 9x9 kernel does not fit into its 8x8 input. Remove a pooling layer before it, add padding, or \
-use images of 9 px or more."
+    "layer 'conv2d1': a 9x9 kernel does not fit into its 8x8 input. Add padding, or use images of 9 px or more."
     """
     if isinstance(designs, str) or not isinstance(designs, Iterable):
         raise TrainingError(f"designs is {designs!r} but must be a DesignSet or a list of designs, such as ['32C3-N'].")

@@ -37,7 +37,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from depthwise import __version__
 from depthwise.errors import FileError
-from depthwise.files import write_whole
+from depthwise.files import check_network_path, write_whole
 from depthwise.notation import write_toml
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ NEVER_SAVED = ("layers", "callbacks", "device")
 def save(net: NeuralNet, path: str | os.PathLike[str]) -> None:
     """Write a fitted estimator; see :meth:`NeuralNetClassifier.save`."""
     check_is_fitted(net)
+    check_network_path(path)
     if net.graph_ is None:
         raise FileError(
             f"{path}: a network that was given as a module cannot be saved as a layer list. "

@@ -14,9 +14,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, validate_data
 from torch import Tensor
 
-from depthwise.data.layout import are_channels_last
 from depthwise.errors import DataError
 from depthwise.layers.ops import format_shape
+from depthwise.layers.shapes import are_channels_last, how_to_fit
 
 STATISTICS_VALUES = 2**24
 """Pixels that statistics are summed over at a time, to bound memory: 128 MiB as float64."""
@@ -53,7 +53,10 @@ def read_images(estimator: BaseEstimator, X: Any, *, reset: bool) -> NDArray[Any
     except DataError:
         raise
     except ValueError as problem:
-        raise DataError(f"X: {problem}") from None
+        text = str(problem)
+        # scikit-learn writes out the whole array behind it.
+        refused = "Complex data not supported"
+        raise DataError(f"X: {f'{refused}. Give real numbers.' if text.startswith(refused) else text}") from None
     if array.dtype == np.bool_:
         array = array.view(np.uint8)
     if array.dtype != np.uint8:
@@ -66,13 +69,25 @@ def read_images(estimator: BaseEstimator, X: Any, *, reset: bool) -> NDArray[Any
 
 def _read_array(estimator: BaseEstimator, X: Any, reset: bool) -> NDArray[Any]:
     plain: dict[str, Any] = {"dtype": "numeric", "ensure_all_finite": False}
-    ndim = X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
-    if ndim == 2:
+    shape = tuple(X.shape if hasattr(X, "shape") else np.asarray(X).shape)
+    if not reset:
+        _refuse_single(shape, getattr(estimator, "input_shape_", ()))
+    if len(shape) == 2:
         return np.asarray(validate_data(estimator, X, reset=reset, **plain))
     array = check_array(X, allow_nd=True, input_name="X", **plain)
     if reset and hasattr(estimator, "feature_names_in_"):
         del estimator.feature_names_in_
     return np.asarray(array)
+
+
+def _refuse_single(shape: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    """Refuse one image without the axis that counts them, before it is told what it is not; one row is told by all."""
+    same = len(shape) > 1 and shape in (expected, expected[1:] if expected[:1] == (1,) else expected)
+    if same and prod(shape[1:]) != prod(expected):
+        raise DataError(
+            f"X: {format_shape(shape)} is the shape of one image, but a batch of them is needed. "
+            "Write X[:1] instead of X[0], or image[None]."
+        )
 
 
 def as_array(values: Any) -> Any:
@@ -102,9 +117,11 @@ them.
     wrong = ~np.isfinite(array)
     count = int(wrong.sum())
     if count:
+        found = array[wrong]
+        kinds = ["NaN"] * bool(np.isnan(found).any()) + ["infinite (inf)"] * bool(np.isinf(found).any())
         first = tuple(int(place) for place in np.unravel_index(int(wrong.argmax()), wrong.shape))
         raise DataError(
-            f"{name}: {count} of {array.size} values are NaN or infinite (inf), the first at index "
+            f"{name}: {count} of {array.size} values are {' or '.join(kinds)}, the first at index "
             f"{first if len(first) > 1 else first[0]}. Remove or fill them."
         )
 
@@ -165,7 +182,8 @@ def arrange(images: NDArray[Any], shape: tuple[int, ...], name: str = "X") -> Te
     if 1 in (len(given), len(shape)) and prod(given) == prod(shape):
         return tensor.reshape(len(tensor), *shape)
     raise DataError(
-        f"{name}: holds images of {format_shape(given)} but the network is made for {format_shape(shape)}. Resize them."
+        f"{name}: holds images of {format_shape(given)} but the network is made for {format_shape(shape)}. "
+        f"{how_to_fit(given, shape)}."
     )
 
 

@@ -69,6 +69,9 @@ def declared_layers(layers: object) -> tuple[Layer, ...]:
     """
     if isinstance(layers, (str, os.PathLike)):
         layers = read_layers(layers)
+    if isinstance(layers, type):
+        name = layers.__name__
+        raise TrainingError(f"layers is the class {name}, not a network. Give an object of it: {name}(...).")
     return with_input(layers)  # type: ignore[arg-type]
 
 

@@ -47,6 +47,11 @@ def with_logits(graph: Graph, input_shape: tuple[int, ...] | None, n_outputs: in
     end = _last_op(graph)
     width = prod(map(int, sized.output_shape))  # type: ignore[arg-type]
     if n_outputs is not None and width != n_outputs and not _is_one_logit(width, n_outputs, of):
+        if last.kind == "output":
+            raise TrainingError(
+                f"layer {last.layer!r} is {width} wide, but there are {n_outputs} {of}. Write Output(), which takes "
+                f"its width from the data (N in a notation, no units in a file), or Output({n_outputs})."
+            )
         raise TrainingError(
             f"missing output layer: the network ends in layer {end.layer!r} with {format_shape(sized.output_shape)} "
             f"values an image, but {n_outputs} {of} need {n_outputs}. Write Output() as the last layer."

@@ -22,6 +22,9 @@ TABLE_VERBOSITY = 2
 MOST_COLUMNS = 3
 """Verbosity of the widest table there is."""
 
+LARGEST_WRITTEN_OUT = 1e6
+"""From here on a figure would be wider than its column: 1234567.00000."""
+
 SECONDS_WIDTH = len("21.84s")
 
 
@@ -136,7 +139,9 @@ class EpochTable:
 
 
 def _digits(number: float | None) -> str:
-    return "" if number is None else f"{number:.5f}"
+    if number is None:
+        return ""
+    return f"{number:.5f}" if abs(number) < LARGEST_WRITTEN_OUT else f"{number:.4e}"
 
 
 class TrainingProgress:

@@ -151,9 +151,17 @@ images, or train on it.
     places = np.searchsorted(classes, labels).clip(max=len(classes) - 1)
     strange = classes[places] != labels
     if strange.any():
+        label = labels[strange].tolist()[0]
         known = ", ".join(map(repr, classes.tolist()[:SHOWN_LABELS])) + (", ..." * (len(classes) > SHOWN_LABELS))
+        twin = next((one for one in classes.tolist() if str(one) == str(label)), None)
+        if isinstance(twin, (str, int, float)):
+            kind = type(twin).__name__
+            raise DataError(
+                f"{where}: the label {label!r} is of type {type(label).__name__}, but the {len(classes)} classes of "
+                f"training are of type {kind} ({known}). Convert the labels with astype({kind})."
+            )
         raise DataError(
-            f"{where}: the label {labels[strange].tolist()[0]!r} is none of the {len(classes)} classes of training "
+            f"{where}: the label {label!r} is none of the {len(classes)} classes of training "
             f"({known}). Remove its images, or train on it."
         )
     return torch.from_numpy(places.astype(np.int64))

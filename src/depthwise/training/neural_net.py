@@ -283,7 +283,7 @@ class NeuralNet(LayerParams):
         Parameters
         ----------
         path
-            Usually ``*.safetensors``.  A file that is there is replaced, whole or not at all.
+            Ends in ``.safetensors``.  A file that is there is replaced, whole or not at all.
 
         Raises
         ------

@@ -47,6 +47,15 @@ def test_a_run_goes_on_from_its_folder(run, shades, tmp_path):
     assert status == 0 and json.loads(out)["history"]["epoch"] == [1, 2, 3]
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_training_that_broke_down_is_status_1_and_its_best_epoch_is_kept(run, shades, tmp_path):
+    words = ("train", shades, "--layers", "4C3-N", "-o", tmp_path / "net.safetensors", "--epochs", 9)
+    words += ("--optimizer", "sgd", "--learning-rate", 1e6, "--l2", 0.01, "--batch-size", 64)
+    status, out, _ = run(*words)
+    assert status == 1 and "saved" in out and "TRN001" in out
+    assert np.isfinite(load(tmp_path / "net.safetensors").predict_proba(np.load(shades)["X"])).all()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -49,7 +49,10 @@ def train(
     verbose: Annotated[int, typer.Option("-v", "--verbose", min=0, max=3, help="0 silent to 3 all tables.")] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Train a network on labeled images and save it as one file."""
+    """Train a network on labeled images and save it as one file.
+
+    Exit status 1 where its loss or its weights were no longer finite: what is saved is then the best epoch before that.
+    """
     from depthwise.files import check_network_path
     from depthwise.training import NeuralNetClassifier
 
@@ -76,6 +79,8 @@ def train(
         print_json({"saved": str(output), "history": net.history_.to_dict()})
     else:
         print(f"saved {output}")
+    if net.health_.non_finite is not None:
+        raise typer.Exit(1)
 
 
 def _fit(net: NeuralNet, data: str, size: int | tuple[int, int] | None, resume: Path | None) -> None:

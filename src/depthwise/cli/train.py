@@ -74,6 +74,10 @@ def train(
         verbose=0 if as_json else verbose,
     )
     _fit(net, data, read_size(size), resume)
+    _save(net, output, as_json)
+
+
+def _save(net: NeuralNet, output: Path, as_json: bool) -> None:
     net.save(output)
     if as_json:
         print_json({"saved": str(output), "history": net.history_.to_dict()})

@@ -111,5 +111,5 @@ def test_a_few_random_networks():
 
 
 @pytest.mark.slow
-def test_a_thousand_random_networks_in_which_every_rule_fires():
-    assert run(1000, seed=0, fix=True) == {rule.code for rule in RULES}
+def test_a_thousand_random_networks_in_which_every_rule_of_architectures_fires():
+    assert run(1000, seed=0, fix=True) == {rule.code for rule in RULES if "health" not in rule.needs}

@@ -6,7 +6,7 @@ to train on and 15,000 to validate on; ends at 98.0 % of validation accuracy or 
 behind its last convolution; one epoch on all 60,000 images, accuracy on the 10,000 test images.
 004: take 2 of the notebook "Convolution" of a Keras series (2020) on CIFAR-10: 10 epochs of batches of 32, 5 of 256 and
 5 of 1024.
-deep: a network of ours on CIFAR-10, with augmentation, in ten epochs.
+deep: a network of ours on CIFAR-10, with augmentation, in twenty epochs.
 
 DEPTHWISE_DATA=../shared/data python benchmarks/accuracy.py --net 003
 """

@@ -60,11 +60,11 @@ class EarlyStopping(Callback):
         self._waited = 0
 
     def on_train_begin(self, net: NeuralNet) -> None:
-        known = (*COLUMNS, *choose_scorers(net.scoring))
+        scores = choose_scorers(net.scoring)
+        known = (*COLUMNS, *scores)
         if self.monitor not in known:
             raise TrainingError(f"EarlyStopping: monitor is {self.monitor!r} but must be one of {', '.join(known)}.")
-        validates = not (net.validation is None or (isinstance(net.validation, (int, float)) and not net.validation))
-        if not validates and (self.monitor.startswith("valid") or self.monitor in choose_scorers(net.scoring)):
+        if not net.validation and (self.monitor.startswith("valid") or self.monitor in scores):
             raise TrainingError(
                 f"EarlyStopping: monitor is {self.monitor!r} but validation is {net.validation}. "
                 "Give validation= a share or a pair (X, y), or watch train_loss."

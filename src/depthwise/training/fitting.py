@@ -21,7 +21,7 @@ from depthwise.training.health import HealthRecorder
 from depthwise.training.heap import kept_heap
 from depthwise.training.loop import Evaluation, Hooks, Objective, Step, evaluate, train_epoch
 from depthwise.training.losses import Penalty
-from depthwise.training.optimizers import make_optimizer
+from depthwise.training.optimizers import optimizer_of
 from depthwise.training.progress import TrainingProgress
 from depthwise.training.randomness import Seeds, own_randomness, seed_noise
 from depthwise.training.ranks import Ranks
@@ -49,6 +49,8 @@ class Training:
         How many there are.
     saved
         Where the state of training is kept, if anywhere.
+    stops
+        Whether the estimator's ``early_stopping`` may end it.
     """
 
     def __init__(
@@ -252,13 +254,7 @@ def _compiled(net: NeuralNet) -> Iterator[None]:
 
 def _optimizer(net: NeuralNet, before: Optimizer | None) -> Optimizer:
     """An optimizer with the parameters as they are now, which goes on where one of its kind has stopped."""
-    optimizer = make_optimizer(
-        net.optimizer,
-        net.module_,
-        learning_rate=net.learning_rate,
-        momentum=net.momentum,
-        weight_decay=net.weight_decay,
-    )
+    optimizer = optimizer_of(net, net.module_)
     if type(before) is type(optimizer):
         optimizer.state.update(before.state)
     return optimizer

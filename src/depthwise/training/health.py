@@ -22,7 +22,7 @@ from depthwise.training.batches import DeviceData
 from depthwise.training.data_health import measure_data, rounded, spread
 from depthwise.training.history import EpochRecord
 from depthwise.training.loop import compute_output
-from depthwise.training.randomness import Seeds, own_randomness
+from depthwise.training.randomness import reading
 from depthwise.training.watching import Watched, batch_norms, watched_layers
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class HealthRecorder:
     def __init__(self, net: NeuralNet, train: DeviceData, valid: DeviceData | None) -> None:
         self.net, self.train, self.valid = net, train, valid
         self.layers = watched_layers(net.module_)
-        with own_randomness(net.device_, Seeds(net.seed_).noise):  # a data set may make its images at random
+        with reading(net):
             self.data = measure_data(net, train, valid)
         self.epochs: list[EpochHealth] = []
         self.columns: list[dict[str, list[Any]]] = [{name: [] for name in COLUMNS} for _ in self.layers]

@@ -116,8 +116,7 @@ def lr_range(
         raise TrainingError(f"lr_range: lowest is {lowest} and highest {highest}, but must be 0 < lowest < highest.")
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < FEWEST:
         raise TrainingError(f"lr_range: steps is {steps!r} but must be a whole number of {FEWEST} or more.")
-    goes_on = net.warm_start and net.__sklearn_is_fitted__()
-    own = copy.deepcopy(net) if goes_on else clone(net)
+    own = copy.deepcopy(net) if net.warm_start and net.__sklearn_is_fitted__() else clone(net)
     own.set_params(schedule=None, callbacks=(), early_stopping=None, compile=False, verbose=0)
     if own.random_state is None:
         own.random_state = 0  # numpy's own generator is not ours to move on

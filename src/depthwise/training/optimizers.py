@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -13,6 +13,9 @@ from torch.optim import Optimizer
 from depthwise.errors import TrainingError, did_you_mean
 from depthwise.training.eager import without_compiler
 from depthwise.training.losses import penalized_weights
+
+if TYPE_CHECKING:
+    from depthwise.training.neural_net import NeuralNet
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     "adam": torch.optim.Adam,
@@ -105,6 +108,17 @@ mean 'adam'?
             f"optimizer: {getattr(optimizer, '__name__', optimizer)} cannot be made with these parameters and "
             f"lr={learning_rate:g}: {problem} Take another optimizer."
         ) from None
+
+
+def optimizer_of(net: NeuralNet, module: nn.Module) -> Optimizer:
+    """The optimizer that an estimator's parameters ask for, of a module's parameters."""
+    return make_optimizer(
+        net.optimizer,
+        module,
+        learning_rate=net.learning_rate,
+        momentum=net.momentum,
+        weight_decay=net.weight_decay,
+    )
 
 
 def _groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from depthwise.modules import Network
 from depthwise.training.batches import DeviceData
 from depthwise.training.datasets import LazyImages, is_dataset, read_dataset
 from depthwise.training.inputs import arrange, read_images, statistics
-from depthwise.training.randomness import Seeds, own_randomness
+from depthwise.training.randomness import Seeds, reading
 from depthwise.training.targets import check_lengths
 from depthwise.training.validation import choose_validation, is_splitter, split_once
 from depthwise.training.weights import normalized, weights_of_classes
@@ -56,7 +56,7 @@ def split_data(
 def standardize(net: NeuralNet, train: DeviceData) -> None:
     """Give a new network the statistics of its training images, unless its weights came with others."""
     if net.standardize and isinstance(net.module_, Network) and net.module_.input.passes:
-        with own_randomness(net.device_, Seeds(net.seed_).noise):  # a data set may make its images at random
+        with reading(net):
             net.module_.input.set(*statistics(train.X, train.rows))
 
 

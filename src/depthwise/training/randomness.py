@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+
+if TYPE_CHECKING:
+    from depthwise.training.neural_net import NeuralNet
 
 
 class Seeds:
@@ -40,6 +44,11 @@ def own_randomness(device: torch.device, seed: int | None = None) -> Iterator[No
         if seed is not None:
             seed_noise(seed, device)
         yield
+
+
+def reading(net: NeuralNet) -> AbstractContextManager[None]:
+    """Inside a data set that makes its images at random makes those of the network's seed."""
+    return own_randomness(net.device_, Seeds(net.seed_).noise)
 
 
 def seed_noise(seed: int, device: torch.device) -> None:

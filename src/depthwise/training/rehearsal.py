@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from depthwise.training.optimizers import make_optimizer
+from depthwise.training.optimizers import optimizer_of
 
 if TYPE_CHECKING:
     from depthwise.training.neural_net import NeuralNet
@@ -34,13 +34,7 @@ def rehearse_step(net: NeuralNet, state: dict[str, Any]) -> None:
         ``TypeError``, ...
     """
     module = copy.deepcopy(net.module_)
-    optimizer = make_optimizer(
-        net.optimizer,
-        module,
-        learning_rate=net.learning_rate,
-        momentum=net.momentum,
-        weight_decay=net.weight_decay,
-    )
+    optimizer = optimizer_of(net, module)
     if not type(optimizer).__module__.startswith("torch.optim"):
         return  # one that is not PyTorch's may keep something else after every step
 

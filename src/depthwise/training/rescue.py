@@ -122,9 +122,8 @@ class Rescue:
     def finish(self) -> None:
         """Go back to the best weights, or to what was there before."""
         if self.undone:
-            before = self.first or self.start
-            assert before is not None
-            before.restore(self.training)
+            assert self.first is not None  # kept until there is a best epoch
+            self.first.restore(self.training)
         elif self.best is not None and (self.failed or self.interrupted or self.stopping is not None):
             self.training.net.module_.load_state_dict(self.best)
 

@@ -24,7 +24,7 @@ from depthwise.files import write_whole
 from depthwise.training.batches import DeviceData
 from depthwise.training.device import PRECISIONS
 from depthwise.training.history import History
-from depthwise.training.randomness import Seeds, own_randomness
+from depthwise.training.randomness import reading
 from depthwise.training.rehearsal import rehearse_step
 
 if TYPE_CHECKING:
@@ -271,7 +271,7 @@ def _spelled(value: Any) -> str:
 def describe_data(training: Training) -> dict[str, Any]:
     """What tells the images of one training from those of another."""
     net = training.net
-    with own_randomness(net.device_, Seeds(net.seed_).noise):  # a data set may make its images at random
+    with reading(net):
         return {
             "training images": _fingerprint(training.train),
             "validation images": None if training.valid is None else _fingerprint(training.valid),

@@ -1,5 +1,7 @@
 """Networks by name: a file, a module, a class, a factory."""
 
+import sys
+
 import pytest
 from torch import nn
 
@@ -48,6 +50,54 @@ def text_of(target):
 def test_a_name_in_a_file(folder, target, params):
     assert dw.analyze(target, (3, 64, 64)).params == params
     assert dw.analyze(f"{folder}/{target}", (3, 64, 64)).params == params
+
+
+@pytest.mark.parametrize("package", ["{}.py", "{}/__init__.py", "{}/inner.py"])
+def test_two_versions_of_a_project_keep_their_own_neighbors(tmp_path, package):
+    known = set(sys.modules)
+    for version, width in (("old", 8), ("new", 64)):
+        neighbor = tmp_path / version / package.format("blocks")
+        neighbor.parent.mkdir(parents=True, exist_ok=True)
+        neighbor.write_text(f"WIDTH = {width}")
+        imported = "blocks.inner" if neighbor.stem == "inner" else "blocks"
+        (tmp_path / version / "net.py").write_text(
+            f"from torch import nn\ndef late():\n    from {imported} import WIDTH\n    return nn.Conv2d(1, WIDTH, 3)\n"
+            f"from {imported} import WIDTH\nearly = nn.Conv2d(1, WIDTH, 3)"
+        )
+    for name in ("early", "late"):
+        old, new = (f"{tmp_path / version / 'net.py'}:{name}" for version in ("old", "new"))
+        assert dw.compare(old, new, input_shape=(1, 8, 8)).facts["params"] == (80, 640)
+    assert set(sys.modules) == known
+
+
+def test_what_a_script_has_imported_stays(folder, monkeypatch):
+    monkeypatch.syspath_prepend(str(folder))
+    (folder / "shared_blocks.py").write_text("WIDTH = 8")
+    (folder / "user.py").write_text("from shared_blocks import WIDTH\nlayers = f'{WIDTH}C3'")
+    import shared_blocks
+
+    assert load_target("user.py:layers") == "8C3"
+    assert sys.modules.pop("shared_blocks") is shared_blocks
+
+
+def test_a_file_may_define_data_classes(folder):
+    (folder / "configured.py").write_text(
+        "from __future__ import annotations\nfrom dataclasses import dataclass\n"
+        "@dataclass\nclass Config:\n    width: int = 8\nlayers = f'{Config().width}C3'"
+    )
+    assert load_target("configured.py:layers") == "8C3"
+
+
+def test_a_layer_in_short_is_no_module():
+    assert dw.analyze("DW3:none", (8, 8, 8)).params == 80
+    assert dw.analyze("A:relu", (8, 8, 8)).params == 0
+
+
+@pytest.mark.parametrize("count", [-2, 0, 2.5, True, "10"])
+def test_a_number_of_outputs_that_cannot_be_is_refused(count):
+    with pytest.raises(TargetError) as problem:
+        dw.analyze("8C3-N", (1, 28, 28), n_outputs=count)
+    assert str(problem.value) == f"n_outputs is {count!r} but must be a whole number of 1 or more, or None."
 
 
 def test_a_name_in_a_module(folder):

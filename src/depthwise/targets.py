@@ -10,17 +10,19 @@ import importlib.util
 import inspect
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from depthwise.errors import TargetError
+from depthwise.errors import NotationError, TargetError
 from depthwise.files import SAVED_SUFFIX
 from depthwise.graph import Graph, SizedGraph
 from depthwise.layers import Layer, as_layers
+from depthwise.layers.layer import whole
 from depthwise.layers.shapes import checked_shape
 
 if TYPE_CHECKING:
@@ -67,13 +69,15 @@ def open_target(target: object, input_shape: Iterable[int] | None = None, n_outp
     Raises
     ------
     TargetError
-        It is no network.
+        It is no network, or cannot have so many outputs.
 
     Examples
     --------
     >>> open_target("8C3-10N", (1, 28, 28))
     Target(layers=(Conv2D(8), Output(units=10)), module=None, estimator=None, input_shape=(1, 28, 28), n_outputs=None)
     """
+    if n_outputs is not None and (whole(n_outputs) or 0) < 1:
+        raise TargetError(f"n_outputs is {n_outputs!r} but must be a whole number of 1 or more, or None.")
     opened = target if isinstance(target, Target) else _opened(target)
     return replace(
         opened,
@@ -83,7 +87,7 @@ def open_target(target: object, input_shape: Iterable[int] | None = None, n_outp
 
 
 def _opened(target: Any) -> Target:
-    if isinstance(target, str) and IMPORTABLE.fullmatch(target):
+    if isinstance(target, str) and IMPORTABLE.fullmatch(target) and not _is_notation(target):
         target = load_target(target)
     if inspect.isclass(target) or inspect.isroutine(target):
         target = _called(target, target.__name__)
@@ -179,35 +183,75 @@ def load_target(text: str) -> object:
     if match is None:
         raise TargetError(f"{text!r} names no network. Write 'mynet.py:Net' or 'package.module:name'.")
     place = match["file"] or match["module"]
-    module, name = _import(place, is_file=bool(match["file"])), match["name"] or match["attribute"] or ""
-    target = getattr(module, name, None) if name else None
-    if target is None:
-        names = _networks(module)
-        asked = f"has no {name!r}" if name else "is a file, and no name was given"
-        meant = "".join(f" Did you mean {place}:{guess}?" for guess in get_close_matches(name, names, 1))
-        raise TargetError(f"{place} {asked}.{meant} There are: {', '.join(names) or 'no networks'}.")
-    return _called(target, text)
+    with _as_script(place, is_file=bool(match["file"])):
+        module, name = _import(place, is_file=bool(match["file"])), match["name"] or match["attribute"] or ""
+        target = getattr(module, name, None) if name else None
+        if target is None:
+            names = _networks(module)
+            asked = f"has no {name!r}" if name else "is a file, and no name was given"
+            meant = "".join(f" Did you mean {place}:{guess}?" for guess in get_close_matches(name, names, 1))
+            raise TargetError(f"{place} {asked}.{meant} There are: {', '.join(names) or 'no networks'}.")
+        return _called(target, text)
+
+
+def _is_notation(text: str) -> bool:
+    """Whether what could name a module is a layer in short, such as ``A:relu``."""
+    from depthwise.notation.compact import read_compact
+
+    try:
+        read_compact(text)
+    except NotationError:
+        return False
+    return True
+
+
+@contextmanager
+def _as_script(place: str, is_file: bool) -> Iterator[None]:
+    """What is imported is looked for beside a file first, as for a script, and forgotten afterwards.
+
+    Another file may have other neighbors of the same names: two versions of a project are compared so.
+    """
+    folder = Path(place).resolve().parent if is_file else Path.cwd()
+    private = is_file and folder not in (Path(entry).resolve() for entry in sys.path)
+    own = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
+    own -= sys.stdlib_module_names
+    hidden = {name: sys.modules.pop(name) for name in [*sys.modules] if private and name.partition(".")[0] in own}
+    before = set(sys.modules)
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()  # a file may be younger than what is known of its folder
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        for name in [name for name in sys.modules if private and name not in before and _is_beside(folder, name)]:
+            del sys.modules[name]
+        sys.modules.update(hidden)
+
+
+def _is_beside(folder: Path, name: str) -> bool:
+    """Whether a module was found in a folder itself, not in an environment below it."""
+    module, top = sys.modules[name], folder / name.partition(".")[0]
+    file = getattr(module, "__file__", None)
+    places = [Path(place) for place in ([file] if file else getattr(module, "__path__", ()))]
+    return any(place == top.with_suffix(".py") or place == top or top in place.parents for place in places)
 
 
 def _import(place: str, is_file: bool) -> ModuleType:
     path = Path(place)
     if is_file and not path.is_file():
         raise TargetError(f"there is no file {place}. Give the path of a Python file, such as mynet.py:Net.")
-    folder = str(path.resolve().parent) if is_file else str(Path.cwd())
-    sys.path.insert(0, folder)  # as for a script: a network may import its neighbors
     try:
         if not is_file:
             return importlib.import_module(place)
-        spec = importlib.util.spec_from_file_location(path.stem, path)
+        spec = importlib.util.spec_from_file_location(path.stem, path.resolve())
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
+        sys.modules[path.stem] = module  # where its dataclasses look for it
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as problem:  # a script may end itself
         raise TargetError(
             f"{place} cannot be imported: {type(problem).__name__}: {problem}. Run it with python to see where."
         ) from problem
-    finally:
-        sys.path.remove(folder)
     return module
 
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from depthwise.errors import FileError
 
 SAVED_SUFFIX = ".safetensors"
 """Ending of a trained network's file."""
+LONGEST_NAME = 200
+"""Letters of its name that a draft takes over: file systems allow 255 bytes, and a draft needs ten more letters."""
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
@@ -21,8 +27,11 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         The folder above its folder is missing, it is a folder itself, or there is no permission.
     """
     place = Path(path)
-    if place.is_dir():
-        raise FileError(f"{place}: is a folder. Give the path of a file.")
+    try:
+        if place.is_dir():
+            raise FileError(f"{place}: is a folder. Give the path of a file.")
+    except OSError as problem:  # no name that a file can have
+        raise FileError(f"{place}: cannot be written ({problem.strerror}). Give another path.") from None
     folder = place.parent if place.parent.exists() else place.parent.parent
     if not folder.is_dir():
         raise FileError(f"{place}: there is no folder {place.parent}. Make it, or give another path.")
@@ -61,23 +70,36 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
     FileError
         It cannot be written.
     """
+    with whole_file(path) as stream:
+        stream.write(content)
+
+
+@contextmanager
+def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A stream to a file that is there when the block has ended, and as it was before if the block raises.
+
+    It has the rights of the file that it replaces, or those of any new file.
+
+    Raises
+    ------
+    FileError
+        It cannot be written.
+    """
     check_writable(path)
     place = Path(path)
+    draft = place.parent / f".{place.name[:LONGEST_NAME]}.{secrets.token_hex(4)}"
     try:
         place.parent.mkdir(exist_ok=True)
-        descriptor, draft = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
         try:
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(content)
+            with draft.open("xb") as stream:
+                yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
-            # mkstemp lets nobody else read; a new file is to have the rights that any new file has.
-            mask = os.umask(0)
-            os.umask(mask)
-            Path(draft).chmod(0o666 & ~mask)
-            Path(draft).replace(place)
+            if place.exists():
+                draft.chmod(stat.S_IMODE(place.stat().st_mode))
+            draft.replace(place)
         except BaseException:
-            Path(draft).unlink(missing_ok=True)
+            draft.unlink(missing_ok=True)
             raise
     except OSError as problem:
         reason = problem.strerror or problem

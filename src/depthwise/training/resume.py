@@ -26,6 +26,7 @@ from depthwise.training.device import PRECISIONS
 from depthwise.training.history import History
 from depthwise.training.randomness import reading
 from depthwise.training.rehearsal import rehearse_step
+from depthwise.training.spelling import spell
 
 if TYPE_CHECKING:
     from depthwise.training.fitting import Training
@@ -253,19 +254,7 @@ def _restore_layout(optimizer: torch.optim.Optimizer) -> None:
 
 def _parameters(net: Any) -> dict[str, str]:
     params = net.get_params(deep=False)
-    return {name: _spelled(value) for name, value in params.items() if name not in MAY_DIFFER}
-
-
-def _spelled(value: Any) -> str:
-    """A value as text that is the same in another process."""
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_spelled, value))}]"
-    text = repr(value)
-    return (
-        f"{type(value).__module__}.{getattr(value, '__qualname__', type(value).__qualname__)}"
-        if " at 0x" in text
-        else text
-    )
+    return {name: spell(value) for name, value in params.items() if name not in MAY_DIFFER}
 
 
 def describe_data(training: Training) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Processes that die, drivers that are interrupted, time that runs out: nothing is lost."""
 
+import json
 import os
 import random
 import signal
@@ -16,6 +17,7 @@ from depthwise.errors import StudyError, TrainingError
 from depthwise.search import ArchitectureSearch, Job, Study
 from depthwise.search.jobs import Lookout
 from depthwise.search.pool import Pool
+from depthwise.search.study import ABOUT, FORMAT
 from depthwise.search.thinning import choose_field, spread
 from depthwise.training import NeuralNetClassifier
 
@@ -65,6 +67,33 @@ def test_who_fails_but_comes_further_each_time_is_not_given_up(make_search, digi
     assert outcome_of(failing) == outcome_of(make_search(("4C3-N",), estimator=net(), **settings).fit(*digits))
 
 
+DYING = """
+import sys
+sys.path[:0] = {path!r}
+from pathlib import Path
+from deadly import Deadly
+from sklearn.datasets import load_digits
+from depthwise.search import ArchitectureSearch
+from depthwise.training import NeuralNetClassifier
+X, y = load_digits(return_X_y=True)
+net = NeuralNetClassifier([], batch_size=32, callbacks=[Deadly(6, Path({deaths!r}))])
+search = ArchitectureSearch(["4C3-N", "6C3-N"], estimator=net, rungs=(1,), n_seeds=1, study={study!r})
+print(search.fit(X[:200].reshape(-1, 8, 8), y[:200]).cv_results_["error"])
+"""
+
+
+@pytest.mark.slow
+def test_a_design_that_ends_the_process_of_the_search_is_given_up_at_last(tmp_path):
+    (tmp_path / "deaths").mkdir()
+    code = DYING.format(path=sys.path, deaths=str(tmp_path / "deaths"), study=str(tmp_path / "study"))
+    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False) for _ in range(6)]
+    assert [run.returncode for run in runs] == [1] * 5 + [0]
+    assert "given up after 5 attempts without an epoch: its process died" in runs[-1].stdout
+
+
+DONE = {"score": 1.0, "standard_error": 0.0, "epochs": 1, "seconds": 1.0, "history": {}}
+
+
 class Mourned(Pool):
     """A pool of a study of three designs, the first of which ends its process."""
 
@@ -82,21 +111,21 @@ class Mourned(Pool):
                 if len(wave) == 3 and task.job.design == 1:
                     break  # pulled down by the first; the third was not begun
             else:
-                self.study.write_result(task.job, {"score": 1.0})
+                self.study.write_result(task.job, DONE)
         return [task for task in wave if self.study.mark(task.job).exists()]
 
 
 def test_suspects_are_tried_alone_and_the_rest_goes_on(tmp_path):
     for name in ("jobs", "results"):
         (tmp_path / name).mkdir()
-    (tmp_path / "study.json").write_text('{"format": 1}')
+    (tmp_path / "study.json").write_text(json.dumps(dict.fromkeys(ABOUT) | {"format": FORMAT}))
     study = Study(tmp_path)
     jobs = [Job(design, 0, 1) for design in range(3)]
     pool = Mourned(study)
     pool.run([SimpleNamespace(job=job) for job in jobs], lambda job: None)
     assert pool.waves == [[0, 1, 2], [0], [0], [0], [1], [2]]
     found = [study.result(job) for job in jobs]
-    assert found == [{"error": "its process died (killed, or out of memory)"}, {"score": 1.0}, {"score": 1.0}]
+    assert found == [{"error": "its process died (killed, or out of memory)"}, DONE, DONE]
     assert not list((tmp_path / "jobs").iterdir())
 
 
@@ -126,7 +155,7 @@ def test_an_interrupted_search_goes_on(make_search, digits, tmp_path, capsys, ou
     assert 0 < len(list((tmp_path / "study" / "results").iterdir())) < 8
     Interrupts.seen = 99
     about = tmp_path / "study" / "study.json"
-    about.write_text(about.read_text().replace('"left": 6', '"left": 99'))
+    about.write_text(about.read_text().replace("left=6", "left=99"))
     again = make_search(estimator=net(Interrupts(99)), study=tmp_path / "study").fit(*digits)
     assert outcome_of(again) == outcome_of(whole)
 

@@ -120,6 +120,12 @@ def test_a_device_without_the_memory_is_a_reason(monkeypatch, problem):
         screened(["8C3-GAP-10N"], (1, 8, 8))
 
 
+def test_what_cannot_be_trained_is_a_reason():
+    found = screened(["8CB8-10N", "8C3-10N"], (1, 8, 8), batch_size=1)
+    assert found[0].reason.startswith("cannot be trained: Expected more than 1 value per channel when training")
+    assert found.kept == ("8C3-10N",)
+
+
 def test_nothing_is_left_behind():
     torch.manual_seed(3)
     before, level = torch.get_rng_state(), os.environ.get("KINETO_LOG_LEVEL")
@@ -171,6 +177,7 @@ def test_it_prints():
             {"designs": ["8C3-N"]},
             "8C3-N: the width of its output is not known. Give n_classes, or write Output(10).",
         ),
+        ({"designs": ["8C3"]}, "8C3: its output is 8x6x6, but it must be a row of numbers. End it with Output(10)."),
     ],
 )
 def test_wrong_arguments(arguments, text):

@@ -180,6 +180,17 @@ def test_nothing_that_can_be_trained_is_an_error(make_search, digits):
         ({"keep": 1}, "keep is 1 but must be a share between 0 and 1, such as 1/3."),
         ({"n_seeds": 0}, "n_seeds is 0 but must be a whole number of 1 or more."),
         ({"minutes": 0}, "minutes is 0 but must be a number above 0, or None."),
+        ({"n_jobs": 0}, "n_jobs is 0 but must be a whole number but 0, or None."),
+        ({"verbose": None}, "verbose is None but must be 0, 1, 2 or 3."),
+        (
+            {"random_state": -1},
+            "random_state is -1 but must be None, a whole number from 0 to 4294967295, or a numpy.random.RandomState.",
+        ),
+        (
+            {"random_state": 2**32 - 1},
+            "random_state is 4294967295, and n_seeds=2 go on from there, but seeds end at 4294967295. "
+            "Give a smaller random_state.",
+        ),
         ({"n_threads": 0}, "n_threads is 0 but must be a whole number of 1 or more, or None."),
         (
             {"validation": None},
@@ -210,6 +221,17 @@ def test_wrong_designs(digits, designs, message):
     with pytest.raises(TrainingError) as problem:
         ArchitectureSearch(designs, verbose=0).fit(*digits)
     assert str(problem.value) == message
+
+
+def test_several_labels_an_image(make_search, digits):
+    X, y = digits
+    labels = np.stack([y % 2, y > 4], axis=1)
+    net = NeuralNetClassifier([], loss="bce", batch_size=32, learning_rate=0.01)
+    search = make_search(("4C3-N", "2C3-GAP-N"), estimator=net, n_seeds=1).fit(X, labels)
+    best = search.best_estimator_
+    assert search.predict(X).shape == labels.shape and best.multilabel_
+    assert search.best_score_ == max(score for score in search.cv_results_["mean_score"])
+    assert (search.predict(X) == labels).mean() > 0.6
 
 
 def test_a_module_is_no_design(digits):

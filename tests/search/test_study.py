@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 
 from depthwise.errors import StudyError
 from depthwise.search import Job, Study
@@ -50,6 +51,15 @@ def test_what_is_lost_is_computed_again_to_the_bit(make_search, digits, folder, 
     for path in folder.glob(lost):
         for file in [path] if path.is_file() else path.iterdir():
             file.unlink()
+    assert outcome_of(resume(make_search, digits, folder)) == outcome_of(begun)
+
+
+def test_a_search_that_was_killed_again_and_again_goes_on(make_search, digits, folder, begun, outcome_of):
+    for name in ("results", "cuts", "jobs"):
+        shutil.rmtree(folder / name)
+        (folder / name).mkdir()
+    attempts = [Study(folder).begin(Job(0, 0, 1)) for _ in range(4)]
+    assert [attempt.number for attempt in attempts] == [1, 2, 3, 4]
     assert outcome_of(resume(make_search, digits, folder)) == outcome_of(begun)
 
 
@@ -122,6 +132,8 @@ def test_a_beginning_that_was_killed_is_begun_again(make_search, digits, folder,
     for name in ("jobs", "results", "cuts"):
         shutil.rmtree(folder / name)
     (folder / "data" / "X_train.npy").write_bytes(b"half")
+    (folder / ".study.json.1234abcd").write_bytes(b"{")  # drafts
+    (folder / "data" / ".y_train.npy.1234abcd").write_bytes(b"")
     assert outcome_of(resume(make_search, digits, folder)) == outcome_of(begun)
 
 
@@ -130,7 +142,10 @@ def test_a_beginning_that_was_killed_is_begun_again(make_search, digits, folder,
     [
         ("study.json", b"{", "study.json: is damaged. Give another folder."),
         ("results/000-0-1.json", b"[]", "000-0-1.json: is damaged. Remove it, and it is computed again."),
-        ("study.json", b'{"format": 9}', "has format 9, but this version reads 1. Go on with the version that began"),
+        ("study.json", b'{"format": 9}', "has format 9, but this version reads 2. Go on with the version that began"),
+        ("study.json", b'{"format": 2, "designs": []}', "study.json: is damaged. Give another folder."),
+        ("results/000-0-1.json", b'{"score": 1}', "000-0-1.json: is damaged. Remove it, and it is computed again."),
+        ("cuts/1.json", b'{"field": []}', "1.json: is damaged. Remove it, and it is computed again."),
     ],
 )
 def test_damaged_files_are_told(make_search, digits, folder, name, content, message):
@@ -140,12 +155,40 @@ def test_damaged_files_are_told(make_search, digits, folder, name, content, mess
     assert message in str(problem.value)
 
 
-def test_lost_images_are_told(make_search, digits, folder):
-    (folder / "data" / "X_train.npy").unlink()
-    (folder / "results" / "000-0-1.json").unlink()
-    (folder / "cuts" / "1.json").unlink()
+def test_images_that_cannot_be_read_are_told(folder):
+    (folder / "data" / "X_train.npy").write_bytes(b"")
     with pytest.raises(StudyError, match=r"data: cannot be read .* Begin a new study"):
+        Study(folder).arrays()
+
+
+@pytest.mark.parametrize("found", [None, b"", b"half", "other"])
+def test_images_that_are_lost_damaged_or_others_are_written_anew(make_search, digits, folder, begun, outcome_of, found):
+    path = folder / "data" / "X_train.npy"
+    if found == "other":
+        np.save(path, 1 + np.load(path))
+    elif found is None:
+        path.unlink()
+    else:
+        path.write_bytes(found)
+    for lost in ("results/000-0-1.json", "cuts/1.json"):
+        (folder / lost).unlink()
+    assert outcome_of(resume(make_search, digits, folder)) == outcome_of(begun)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no locks there")
+def test_two_searches_do_not_share_a_folder(make_search, digits, folder, begun, outcome_of):
+    with Study(folder).alone(), pytest.raises(StudyError) as problem:
         resume(make_search, digits, folder)
+    assert str(problem.value) == (
+        f"{folder}: another search is at work there. Wait for its end, or give another folder."
+    )
+    assert outcome_of(resume(make_search, digits, folder)) == outcome_of(begun)
+
+
+def test_what_a_loss_or_a_callback_holds_is_part_of_the_study(make_search, digits, folder):
+    for params in ({"loss": torch.nn.CrossEntropyLoss()}, {"callbacks": [lambda net, record: False]}):
+        with pytest.raises(StudyError, match=f"{next(iter(params))} is another than when the study was begun"):
+            resume(make_search, digits, folder, estimator=net(**params))
 
 
 @pytest.mark.parametrize("when", range(1, 15, 3))
@@ -170,15 +213,15 @@ def test_a_full_disk_is_told_and_the_study_stays_whole(
 
 
 def test_images_that_do_not_fit_on_the_disk_are_told(make_search, digits, tmp_path, monkeypatch):
-    def save(path, *_, **__):
+    def save(stream, *_, **__):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(np, "save", save)
     with pytest.raises(StudyError) as problem:
         resume(make_search, digits, tmp_path / "study")
-    assert str(problem.value) == (
-        f"{tmp_path / 'study'}: the study cannot be written (No space left on device). Give another folder."
-    )
+    path = tmp_path / "study" / "data" / "X_train.npy"
+    assert str(problem.value) == f"{path}: cannot be written (No space left on device). Give another path."
+    assert not list(path.parent.iterdir())
 
 
 def test_the_names_of_files_tell_the_job():

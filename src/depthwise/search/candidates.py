@@ -13,7 +13,7 @@ from depthwise.errors import DepthwiseError, GraphError, NotationError, Training
 from depthwise.graph import Graph, SizedGraph
 from depthwise.layers import Layer, as_layers
 from depthwise.layers.ops import Conv
-from depthwise.notation import read_layers, read_toml, write_layers, write_toml
+from depthwise.notation import read_layers, write_layers, write_toml
 from depthwise.training.layer_params import declared_layers
 from depthwise.training.new_networks import declared_shape
 from depthwise.training.output import with_logits
@@ -85,11 +85,6 @@ def read_candidates(designs: Any, input_shape: tuple[int, ...], n_outputs: int, 
             raise TrainingError(f"designs: number {place} is the same network as number {seen[layers]}. Leave one out.")
         seen[layers] = place
     return [_judge(name, layers, input_shape, n_outputs, outputs_are) for name, layers in named]
-
-
-def read_candidate(name: str, toml: str) -> Candidate:
-    """A candidate as a study keeps it, without its costs."""
-    return Candidate(name, read_toml(toml))
 
 
 def _read(place: int, design: Any) -> tuple[str, tuple[Layer, ...]]:

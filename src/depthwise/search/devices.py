@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,18 @@ def own_device(device: Any) -> Iterator[Any]:
     import fcntl  # CUDA machines without it (Windows) name their device
 
     for index in range(count):
-        with Path(tempfile.gettempdir(), f"depthwise-cuda-{index}.lock").open("a") as file:
+        with ExitStack() as lock:  # it goes with the file, also when the process dies
             try:
+                file = lock.enter_context(_lock_file(index).open("a"))
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except OSError:  # another job's, or another user's
                 continue
-            yield f"cuda:{index}"  # the lock goes with the file, also when the process dies
+            yield f"cuda:{index}"
             return
     yield f"cuda:{os.getpid() % count}"
+
+
+def _lock_file(index: int) -> Path:
+    """A file of a device, whatever number it goes by in this process."""
+    name = getattr(torch.cuda.get_device_properties(index), "uuid", index)
+    return Path(tempfile.gettempdir(), f"depthwise-cuda-{name}.lock")

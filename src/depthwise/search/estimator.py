@@ -24,7 +24,7 @@ from depthwise import __version__
 from depthwise.errors import FileError, StudyError, TrainingError
 from depthwise.search.candidates import Candidate, read_candidates
 from depthwise.search.halving import Plan
-from depthwise.search.holding_out import count_outputs, hold_out
+from depthwise.search.holding_out import count_outputs, hold_out, kind_of
 from depthwise.search.jobs import count_threads
 from depthwise.search.parameters import OF_THE_JOB, check_parameters, describe_parameters
 from depthwise.search.pool import Pool
@@ -163,9 +163,10 @@ class ArchitectureSearch(MetaEstimatorMixin, BaseEstimator):
         with self._folder() as folder:
             seed = self._seed(folder)
             template = clone(self.template)
-            arrays = hold_out(self, X, y, self.validation, seed, classifies=template._classifies)
+            kind = kind_of(y, template)
+            arrays = hold_out(self, X, y, self.validation, seed, kind)
             shape = input_shape_of(arrays[0], None)
-            n_outputs = count_outputs(arrays[1], classifies=template._classifies)
+            n_outputs = count_outputs(arrays[1], kind)
             candidates = read_candidates(self.designs, shape, n_outputs, template.outputs_are)
             self._race(folder, candidates, template, arrays, seed, start)
         return self
@@ -194,7 +195,8 @@ class ArchitectureSearch(MetaEstimatorMixin, BaseEstimator):
             progress=progress,
         )
         try:
-            standings, plan = race.run()
+            with study.alone():
+                standings, plan = race.run()
         except KeyboardInterrupt:
             progress.interrupted(self.study or "no folder, for lack of study=")
             raise

@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import NDArray
 
 from depthwise.errors import TrainingError
 from depthwise.search.study import Arrays
 from depthwise.training.inputs import read_images
-from depthwise.training.targets import check_lengths, encode_labels, find_classes, read_labels, read_targets
+from depthwise.training.targets import (
+    check_lengths,
+    encode_labels,
+    find_classes,
+    has_rows,
+    read_indicators,
+    read_labels,
+    read_targets,
+)
 from depthwise.training.validation import choose_validation, is_splitter, split_once
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
+    from depthwise.training.neural_net import NeuralNet
 
-def hold_out(estimator: BaseEstimator, X: Any, y: Any, validation: Any, seed: int, *, classifies: bool) -> Arrays:
+Kind = Literal["labels", "indicators", "targets"]
+
+
+def kind_of(y: Any, template: NeuralNet) -> Kind:
+    """What ``y`` is for networks with these parameters: a label an image, several, or targets."""
+    if not template._classifies:
+        return "targets"
+    return "indicators" if template.loss == "bce" and has_rows(y) else "labels"
+
+
+def hold_out(estimator: BaseEstimator, X: Any, y: Any, validation: Any, seed: int, kind: Kind) -> Arrays:
     """Training and validation data.
 
     Parameters
@@ -30,8 +49,8 @@ def hold_out(estimator: BaseEstimator, X: Any, y: Any, validation: Any, seed: in
         A share, a pair ``(X, y)``, or a splitter of scikit-learn, whose first split is taken.
     seed
         Equal seeds choose equal images.
-    classifies
-        Whether there are labels; then every label that is validated must be trained on.
+    kind
+        Of ``y``; every label that is validated must be trained on.
 
     Raises
     ------
@@ -40,22 +59,22 @@ def hold_out(estimator: BaseEstimator, X: Any, y: Any, validation: Any, seed: in
     DataError
         Images or targets cannot be used.
     """
-    images, targets = read_images(estimator, X, reset=True), _read_y(y, classifies)
+    images, targets = read_images(estimator, X, reset=True), _read_y(y, kind)
     check_lengths(images, targets)
     if isinstance(validation, (tuple, list)) and len(validation) == 2:
-        held, answers = read_images(estimator, validation[0], reset=False), _read_y(validation[1], classifies)
+        held, answers = read_images(estimator, validation[0], reset=False), _read_y(validation[1], kind)
         check_lengths(held, answers, "validation: ")
     else:
-        train, valid = _split(targets, validation, seed, classifies)
+        train, valid = _split(targets, validation, seed, kind)
         images, targets, held, answers = images[train], targets[train], images[valid], targets[valid]
-    if classifies:
+    if kind == "labels":
         encode_labels(answers, find_classes(targets), "validation: y")
     return images, targets, held, answers
 
 
-def _split(targets: NDArray[Any], validation: Any, seed: int, classifies: bool) -> tuple[Any, Any]:
+def _split(targets: NDArray[Any], validation: Any, seed: int, kind: Kind) -> tuple[Any, Any]:
     """Indices of the images to train and to validate on."""
-    places = encode_labels(targets, find_classes(targets)).numpy() if classifies else None
+    places = encode_labels(targets, find_classes(targets)).numpy() if kind == "labels" else None
     if is_splitter(validation):
         return split_once(validation, len(targets), targets if places is None else places)
     if isinstance(validation, (int, float)) and not isinstance(validation, bool) and 0 < validation < 1:
@@ -66,16 +85,16 @@ def _split(targets: NDArray[Any], validation: Any, seed: int, classifies: bool) 
     )
 
 
-def _read_y(y: Any, classifies: bool) -> NDArray[Any]:
+def _read_y(y: Any, kind: Kind) -> NDArray[Any]:
     """Labels or targets as an array that can be written to disk."""
     if y is None:
         check_lengths((), y)
-    if not classifies:
-        return read_targets(y)
+    if kind != "labels":
+        return read_targets(y) if kind == "targets" else read_indicators(y)
     labels = read_labels(y)
     return labels.astype(str) if labels.dtype == object else labels
 
 
-def count_outputs(targets: NDArray[Any], *, classifies: bool) -> int:
-    """Number of classes or targets."""
-    return len(find_classes(targets)) if classifies else prod(targets.shape[1:])
+def count_outputs(targets: NDArray[Any], kind: Kind) -> int:
+    """Number of classes, labels or targets."""
+    return len(find_classes(targets)) if kind == "labels" else prod(targets.shape[1:])

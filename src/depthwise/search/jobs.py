@@ -23,7 +23,7 @@ from depthwise.errors import DepthwiseError, FileError, StudyError, TrainingErro
 from depthwise.notation import read_toml
 from depthwise.search.devices import own_device
 from depthwise.search.halving import Judged, binomial_error
-from depthwise.search.study import Job, Study
+from depthwise.search.study import DEATH, Job, Study
 from depthwise.training.callbacks import Callback, as_callbacks
 from depthwise.training.device import on_threads
 
@@ -38,6 +38,8 @@ Research 30, 1982: between 10 and 30 are enough."""
 
 STRIKES = 2
 """Times that a job may end its process, or fail by what surrounds it, without finishing an epoch."""
+DRIVER_STRIKES = 5
+"""Times that it may end the process that races: that one may as well have been killed by a limit, or its user."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def run_task(task: Task) -> None:
 
     What is wrong with the design itself (it does not fit the images, its loss is no longer finite) becomes the job's
     result.  Any other failure, or the death of the process, leaves the job's mark; after `STRIKES` attempts between
-    which no epoch was finished the job is given up.
+    which no epoch was finished (`DRIVER_STRIKES`, where it dies in the process that races) the job is given up.
 
     Raises
     ------
@@ -90,13 +92,14 @@ def run_task(task: Task) -> None:
     if study.is_done(job):
         return
     attempt = study.begin(job)
-    if attempt.number > STRIKES:
-        study.write_result(job, {"error": f"given up after {STRIKES} attempts without an epoch: {attempt.problem}"})
+    strikes = DRIVER_STRIKES if os.getpid() == task.driver and attempt.problem == DEATH else STRIKES
+    if attempt.number > strikes:
+        study.write_result(job, {"error": f"given up after {strikes} attempts without an epoch: {attempt.problem}"})
         return
     try:
         with own_device(task.template.device) as device, on_threads(task.threads):
             study.write_result(job, _train(study, task, device))
-    except (FileError, StudyError):
+    except (FileError, StudyError, KeyboardInterrupt):
         study.mark(job).unlink(missing_ok=True)
         raise
     except DepthwiseError as problem:

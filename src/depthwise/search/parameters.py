@@ -8,10 +8,10 @@ from math import isfinite
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from depthwise.errors import TrainingError
 from depthwise.training.neural_net import NeuralNet
+from depthwise.training.parameters import CHECKS, MAX_SEED
+from depthwise.training.spelling import spell
 
 if TYPE_CHECKING:
     from depthwise.search.estimator import ArchitectureSearch
@@ -52,6 +52,9 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "n_seeds": (_positive, "a whole number of 1 or more"),
     "n_threads": (lambda value: value is None or _positive(value), "a whole number of 1 or more, or None"),
+    "n_jobs": (lambda value: value is None or (_is_whole(value) and value != 0), "a whole number but 0, or None"),
+    "random_state": CHECKS["random_state"],
+    "verbose": CHECKS["verbose"],
     "minutes": (
         lambda value: value is None or (_is_real(value) and value > 0),
         "a number above 0, or None",
@@ -71,6 +74,11 @@ def check_parameters(search: ArchitectureSearch) -> None:
         value = getattr(search, name)
         if not is_right(value):
             raise TrainingError(f"{name} is {value!r} but must be {demand}.")
+    if _is_whole(search.random_state) and search.random_state + search.n_seeds - 1 > MAX_SEED:
+        raise TrainingError(
+            f"random_state is {search.random_state}, and n_seeds={search.n_seeds} go on from there, but seeds end at "
+            f"{MAX_SEED}. Give a smaller random_state."
+        )
     stages = getattr(search.estimator, "batch_size", None)
     if isinstance(stages, (list, tuple)):
         raise TrainingError(
@@ -78,31 +86,13 @@ def check_parameters(search: ArchitectureSearch) -> None:
         )
 
 
-def describe_parameters(net: NeuralNet) -> dict[str, Any]:
-    """The parameters that a job takes from an estimator, as values that JSON can hold.
+def describe_parameters(net: NeuralNet) -> dict[str, str]:
+    """The parameters that a job takes from an estimator, as text.
 
-    >>> from depthwise.training import EarlyStopping, NeuralNetClassifier
-    >>> told = describe_parameters(NeuralNetClassifier([], callbacks=[EarlyStopping(patience=3)]))
-    >>> told["batch_size"], told["callbacks"][0]["patience"]
-    (128, 3)
+    >>> from depthwise.training import NeuralNetClassifier
+    >>> told = describe_parameters(NeuralNetClassifier([], loss="hinge"))
+    >>> told["batch_size"], told["loss"]
+    ('128', "'hinge'")
     """
     params = net.get_params(deep=False)
-    return {name: _plain(params[name]) for name in sorted(params) if name not in OF_THE_JOB}
-
-
-def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if callable(value) and hasattr(value, "__qualname__"):
-        return f"{value.__module__}.{value.__qualname__}"
-    own = vars(value) if hasattr(value, "__dict__") else {}
-    public = {name: _plain(each) for name, each in own.items() if not name.startswith("_") and not name.endswith("_")}
-    return {"type": f"{type(value).__module__}.{type(value).__qualname__}", **public}
+    return {name: spell(params[name]) for name in sorted(params) if name not in OF_THE_JOB}

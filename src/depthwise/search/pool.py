@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, effective_n_jobs
 
 from depthwise.errors import DepthwiseError, StudyError
 from depthwise.search.jobs import Task, run_task
@@ -54,8 +54,9 @@ class Pool:
         FileError
             The study cannot be written.
         """
-        for task in tasks:
-            self.study.mark(task.job).unlink(missing_ok=True)  # of a race that was killed
+        if effective_n_jobs(self.n_jobs) > 1:
+            for task in tasks:  # of a race that was killed: which of several jobs was to blame is not known
+                self.study.mark(task.job).unlink(missing_ok=True)
         suspects: set[Job] = set()
         while left := [task for task in tasks if not self.study.is_done(task.job)]:
             if time.monotonic() >= self.deadline:

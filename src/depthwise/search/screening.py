@@ -17,6 +17,7 @@ from depthwise.designer import Design
 from depthwise.errors import DesignError, NotationError, SizeError
 from depthwise.graph import Graph, SizedGraph
 from depthwise.layers.layer import whole
+from depthwise.layers.ops import format_shape
 from depthwise.notation import write_layers
 from depthwise.search.measuring import Bench, measure_peak, measure_seconds
 from depthwise.tables import Cell, Column, Table
@@ -253,6 +254,8 @@ def _screen(
         if memory is not None and peak > memory:
             return Screened(design, name, peak_bytes=peak, reason=f"memory: {_over(peak, memory)}")
         forward, step = (each / bench.batch_size for each in measure_seconds(graph, bench))
+    except ValueError as problem:  # PyTorch's: a batch norm sees a single value a channel
+        return Screened(design, name, reason=f"cannot be trained: {problem}")
     except RuntimeError as problem:
         if not _ran_out_of_memory(problem):
             raise
@@ -281,6 +284,9 @@ def _graph(name: str, design: Any, input_shape: tuple[int, ...] | None, n_classe
     sized = graph.at(input_shape)
     if None in sized.output_shape:
         raise DesignError(f"{name}: the width of its output is not known. Give n_classes, or write Output(10).")
+    if len(sized.output_shape) > 1:
+        shape = format_shape(sized.output_shape)
+        raise DesignError(f"{name}: its output is {shape}, but it must be a row of numbers. End it with Output(10).")
     return sized
 
 

@@ -18,8 +18,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from depthwise.errors import StudyError
-from depthwise.files import write_whole
+from depthwise.errors import FileError, StudyError
+from depthwise.files import whole_file, write_whole
 
-FORMAT = 1
+FORMAT = 2
 """Of the folder; another one is refused."""
 DEATH = "its process died (killed, or out of memory)"
 PARTS = ("X_train", "y_train", "X_valid", "y_valid")
+ABOUT = {"designs", "estimator", "race", "threads", "versions", "data"}
+"""What ``study.json`` tells besides its format."""
 FOLDERS = ("data", "jobs", "results", "cuts")
 Arrays = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
 
@@ -87,12 +89,14 @@ class Study:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
-        self.about = self._read_json(self.folder / "study.json")
-        if self.about.get("format") != FORMAT:
+        path = self.folder / "study.json"
+        about = self._read_json(path, {"format"})
+        if about["format"] != FORMAT:
             raise StudyError(
-                f"{self.folder}: has format {self.about.get('format')!r}, but this version reads {FORMAT}. "
+                f"{self.folder}: has format {about['format']!r}, but this version reads {FORMAT}. "
                 "Go on with the version that began it, or give another folder."
             )
+        self.about = self._read_json(path, ABOUT)
 
     @classmethod
     def exists(cls, folder: str | os.PathLike[str]) -> bool:
@@ -118,35 +122,64 @@ class Study:
             The study there is another one, or the folder cannot be used.
         """
         place = Path(folder)
-        about = {"format": FORMAT, **json.loads(json.dumps(about)), "data": _fingerprint(arrays)}
-        if cls.exists(place):
-            study = cls(place)
-            study._demand_same(about)
-            return study
+        about = {"format": FORMAT, **json.loads(json.dumps(about)), "data": _describe(arrays)}
+        begun = cls.exists(place)
+        if begun:
+            cls(place)._demand_same(about)
+        elif not _is_new(place):
+            raise StudyError(f"{place}: holds other things and no study. Give a new or an empty folder.")
         try:
-            if not _is_new(place):
-                raise StudyError(f"{place}: holds other things and no study. Give a new or an empty folder.")
             for name in FOLDERS:
                 (place / name).mkdir(parents=True, exist_ok=True)
             for name, array in zip(PARTS, arrays, strict=True):
-                np.save(place / "data" / f"{name}.npy", array, allow_pickle=False)
+                _keep(place / "data" / f"{name}.npy", array)
+            if not begun:
+                write_whole(place / "study.json", json.dumps(about, indent=1).encode())
+        except FileError as problem:
+            raise StudyError(str(problem)) from None
         except OSError as problem:
             reason = problem.strerror or problem
             raise StudyError(f"{place}: the study cannot be written ({reason}). Give another folder.") from None
-        write_whole(place / "study.json", json.dumps(about, indent=1).encode())
         return cls(place)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Inside, nobody else races in the folder.
+
+        Raises
+        ------
+        StudyError
+            Somebody does.
+        """
+        try:
+            import fcntl
+        except ImportError:  # Windows: who begins a search twice there is on his own
+            yield
+            return
+        folder = os.open(self.folder, os.O_RDONLY)  # its lock goes with the process, however that ends
+        try:
+            with suppress(OSError):  # a file system that knows no locks
+                try:
+                    fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise StudyError(
+                        f"{self.folder}: another search is at work there. Wait for its end, or give another folder."
+                    ) from None
+            yield
+        finally:
+            os.close(folder)
 
     def arrays(self) -> Arrays:
         """The data, on disk until they are read."""
         try:
             parts = [np.load(self.folder / "data" / f"{name}.npy", mmap_mode="r") for name in PARTS]
-        except (OSError, ValueError) as problem:
+        except (OSError, ValueError, EOFError) as problem:
             raise StudyError(f"{self.folder / 'data'}: cannot be read ({problem}). Begin a new study.") from None
         return parts[0], parts[1], parts[2], parts[3]
 
     def result(self, job: Job) -> dict[str, Any] | None:
         """What came out of a job; ``None`` while it is not done."""
-        return self._read_json(self._result(job)) if self.is_done(job) else None
+        return self._read_result(self._result(job)) if self.is_done(job) else None
 
     def is_done(self, job: Job) -> bool:
         """Whether the result of a job is there."""
@@ -156,7 +189,7 @@ class Study:
         """All jobs that are done, with what came out."""
         for path in sorted((self.folder / "results").glob("[0-9]*.json")):
             design, seed, rung = map(int, path.stem.split("-"))
-            yield Job(design, seed, rung), self._read_json(path)
+            yield Job(design, seed, rung), self._read_result(path)
 
     def write_result(self, job: Job, result: Mapping[str, Any]) -> None:
         """Declare a job done; its mark goes."""
@@ -166,7 +199,7 @@ class Study:
     def cut(self, rung: int) -> dict[str, Any] | None:
         """Who went on from a rung, if that is decided."""
         path = self.folder / "cuts" / f"{rung}.json"
-        return self._read_json(path) if path.is_file() else None
+        return self._read_json(path, {"field", "rungs", "n_seeds"}) if path.is_file() else None
 
     def write_cut(self, rung: int, decided: Mapping[str, Any]) -> None:
         """Keep who goes on from a rung."""
@@ -190,7 +223,7 @@ class Study:
         progress = max((entry.stat().st_mtime_ns for entry in state.iterdir()), default=0) if state.is_dir() else 0
         attempt = Attempt(1, progress, DEATH)
         if mark.is_file():
-            before = Attempt(**self._read_json(mark))
+            before = Attempt(**self._read_json(mark, {"number", "progress", "problem"}))
             if before.progress == progress:
                 attempt = replace(before, number=before.number + 1)
         write_whole(mark, json.dumps(asdict(attempt)).encode())
@@ -200,17 +233,17 @@ class Study:
         """Keep what an attempt has failed of."""
         write_whole(self.mark(job), json.dumps(asdict(replace(attempt, problem=problem))).encode())
 
-    def remove(self) -> None:
-        """Delete the folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
     def _result(self, job: Job) -> Path:
         return self.folder / "results" / f"{job.name}.json"
 
-    def _read_json(self, path: Path) -> dict[str, Any]:
+    def _read_result(self, path: Path) -> dict[str, Any]:
+        return self._read_json(path, {"error"}, {"score", "standard_error", "epochs", "seconds", "history"})
+
+    def _read_json(self, path: Path, *forms: set[str]) -> dict[str, Any]:
+        """A dictionary that has all keys of one of some forms."""
         try:
             content = json.loads(path.read_bytes())
-            if not isinstance(content, dict) or not content.keys() & {"format", "score", "error", "field", "number"}:
+            if not isinstance(content, dict) or not any(form <= content.keys() for form in forms):
                 raise TypeError
             return content
         except OSError as problem:
@@ -238,7 +271,7 @@ class Study:
             for name in sorted(before[part].keys() | now[part].keys()):
                 then, here = before[part].get(name), now[part].get(name)
                 if then != here:
-                    raise self._other(f"{name} is another", f"{then!r}, now {here!r}", f"{name}={then!r}")
+                    raise self._other(f"{name} is another", f"{then}, now {here}", f"{name}={then}")
 
     def _other(self, what: str, values: str, cure: str) -> StudyError:
         return StudyError(
@@ -249,16 +282,33 @@ class Study:
 
 def _is_new(place: Path) -> bool:
     """Whether a folder is not there, empty, or all that was left of a beginning that was killed."""
-    inside = {path.relative_to(place).as_posix() for path in place.rglob("*")} if place.is_dir() else set()
+    paths = [path for path in place.rglob("*") if not path.name.startswith(".")] if place.is_dir() else []  # no drafts
+    inside = {path.relative_to(place).as_posix() for path in paths}
     return not place.is_file() and inside <= {*FOLDERS, *(f"data/{name}.npy" for name in PARTS)}
 
 
-def _fingerprint(arrays: Arrays) -> dict[str, Any]:
+def _keep(path: Path, array: NDArray[Any]) -> None:
+    """Write an array, if it is not there or something else is."""
+    try:
+        stored = np.load(path, mmap_mode="r")
+        if _checksum(stored) == _checksum(array):
+            return
+    except (OSError, ValueError, EOFError):
+        pass
+    with whole_file(path) as stream:
+        np.save(stream, array, allow_pickle=False)
+
+
+def _describe(arrays: Arrays) -> dict[str, Any]:
+    return {"n_train": len(arrays[0]), "n_valid": len(arrays[2]), "sha256": _checksum(*arrays)}
+
+
+def _checksum(*arrays: NDArray[Any]) -> str:
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).view(np.uint8).data if array.size else b"")
-    return {"n_train": len(arrays[0]), "n_valid": len(arrays[2]), "sha256": digest.hexdigest()}
+    return digest.hexdigest()
 
 
 def _told(data: Mapping[str, Any]) -> str:

@@ -48,7 +48,7 @@ _AT_LEAST_ONE = (lambda value: _whole(value) and value >= 1, "a whole number of 
 _NOT_NEGATIVE = (lambda value: _real(value) and value >= 0, "a number of 0 or more")
 _FLAG = (_flag, "True or False")
 
-_CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
+CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "max_epochs": _AT_LEAST_ONE,
     "batch_size": (is_batch_size, "a whole number of 1 or more, or a list of pairs (epochs, images a step)"),
     "learning_rate": (lambda value: _real(value) and value > 0, "a number above 0"),
@@ -73,6 +73,7 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "processes": _AT_LEAST_ONE,
     "verbose": (lambda value: _flag(value) or (_whole(value) and value >= 0), "0, 1, 2 or 3"),
 }
+"""Parameter -> what is right, and how to say so."""
 
 
 def _is_share(value: Any) -> bool:
@@ -91,7 +92,7 @@ def check_parameters(net: NeuralNet) -> None:
     Traceback (most recent call last):
     depthwise.errors.TrainingError: max_epochs is 0 but must be a whole number of 1 or more.
     """
-    for name, (is_right, demand) in _CHECKS.items():
+    for name, (is_right, demand) in CHECKS.items():
         value = getattr(net, name)
         if not is_right(value):
             raise TrainingError(f"{name} is {value!r} but must be {demand}.")

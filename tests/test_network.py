@@ -3,7 +3,7 @@ from sklearn.base import BaseEstimator
 
 import depthwise as dw
 from depthwise import Conv2D, Dense, Input, MaxPool2D, Output
-from depthwise.errors import GraphError, SizeError, TargetError
+from depthwise.errors import GraphError, RuleError, SizeError, TargetError
 
 LAYERS = [Conv2D(8), MaxPool2D(), Dense(16), Output(10)]
 SHAPE = (1, 28, 28)
@@ -54,6 +54,18 @@ def test_a_missing_shape_says_what_to_give():
 def test_a_shape_that_is_none_is_refused():
     with pytest.raises(SizeError, match=r"^input_shape is 28 but must be whole numbers of 1 or more: \(channels, "):
         dw.analyze("8C3-N", input_shape=28)
+
+
+@pytest.mark.parametrize("batch_size", [0, -3, "32"])
+def test_a_batch_that_cannot_be_is_refused(batch_size):
+    with pytest.raises(RuleError) as problem:
+        dw.check("8C3-10N", (1, 28, 28), batch_size=batch_size)
+    assert str(problem.value) == f"batch_size is {batch_size!r} but must be a whole number of 1 or more, or None."
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "bce", "hinge", "squared_error", "absolute_error", "huber"])
+def test_losses_by_the_names_of_our_estimators(loss):
+    assert not dw.check("8C3-10N", (1, 28, 28), loss=loss, select=["HED"])
 
 
 def test_an_estimator_around_a_module_is_a_network():

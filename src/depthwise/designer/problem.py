@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import cached_property
-from math import isfinite
+from math import inf
 from numbers import Real
 
 from depthwise.analysis import MIN_CAPACITY
@@ -77,8 +77,8 @@ class Budget:
     def __post_init__(self) -> None:
         for name in self.names():
             value = getattr(self, name)
-            number = isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
-            if value is not None and not (number and value > 0):
+            number = isinstance(value, Real) and not isinstance(value, bool)
+            if value is not None and not (number and 0 < value < inf):
                 raise DesignError(f"Budget: {name} is {value!r} but must be a number above 0, or None for no bound.")
         if (whole(self.batch_size) or 0) < 1:
             raise DesignError(f"Budget: batch_size is {self.batch_size!r} but must be a whole number of 1 or more.")
@@ -272,6 +272,6 @@ def _coverage(value: object) -> tuple[Fraction, Fraction]:
 
 
 def _fraction(value: object) -> Fraction | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float, Fraction)) or not isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float, Fraction)) or not -inf < value < inf:
         return None
     return Fraction(value).limit_denominator(LARGEST_DENOMINATOR)

@@ -9,6 +9,7 @@ from depthwise.analysis import analyze_graph
 from depthwise.analysis.health import TrainingHealth
 from depthwise.errors import DoesNotFit, RuleError, SizeError, did_you_mean
 from depthwise.graph import Graph
+from depthwise.layers.layer import whole
 from depthwise.layers.ops import Shape
 from depthwise.rules.facts import Facts
 from depthwise.rules.finding import SEVERITIES, Finding, Remedy
@@ -58,7 +59,7 @@ def check_graph(
     Raises
     ------
     RuleError
-        A code, profile or loss is unknown.
+        A code, profile or loss is unknown, or there are no such batches.
     SizeError
         The input shape is missing, or differs from the declared one.
 
@@ -71,6 +72,8 @@ def check_graph(
     """
     if profile not in PROFILES:
         raise RuleError(f"profile is {profile!r} but must be one of {', '.join(PROFILES)}.")
+    if batch_size is not None and (whole(batch_size) or 0) < 1:
+        raise RuleError(f"batch_size is {batch_size!r} but must be a whole number of 1 or more, or None.")
     chosen = choose_rules(tuple(rules), select, ignore)
     facts = _gather(graph, input_shape, n_outputs, name_loss(loss), batch_size, profile, root, modules)
     return _ask(chosen, replace(facts, health=health))

@@ -54,7 +54,7 @@ FUNCTIONS = (
 )
 """The same as functions of torch.nn.functional."""
 
-OURS = ("squared_error", "absolute_error", "huber")
+OURS = ("hinge", "squared_error", "absolute_error", "huber")
 """How our own estimators call them."""
 
 

@@ -248,6 +248,12 @@ def test_a_warm_start_goes_on_where_training_stopped(two_classes):
     torch.testing.assert_close(weights(whole), weights(halves))
 
 
+def test_a_warm_start_computes_as_the_parameters_say_now(two_classes):
+    X, y = two_classes
+    net = classifier([Output()], warm_start=True, max_epochs=1, precision="float32").fit(X, y)
+    assert net.set_params(precision="bfloat16").fit(X, y).precision_ == "bfloat16"
+
+
 def test_a_warm_start_keeps_the_validation_images_apart(digits, monkeypatch):
     X, y = digits
     net = classifier(random_state=None, warm_start=True, max_epochs=1).fit(X, y)

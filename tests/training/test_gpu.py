@@ -71,6 +71,15 @@ def test_images_given_to_validate_on_and_a_warm_start(images):
         assert len(net.history_) == 5
 
 
+def test_a_warm_start_moves_to_the_device_that_is_asked_for(images):
+    with pretended_gpu():
+        net = classifier(warm_start=True, device="cpu").fit(*images)
+        net.set_params(device="cuda").fit(*images)
+        assert net.device_.type == "cuda" and all(each.is_cuda for each in net.module_.parameters())
+        assert net.set_params(device="cpu").fit(*images).device_.type == "cpu"
+        assert len(net.history_) == 6
+
+
 def test_images_of_a_data_set(images):
     with pretended_gpu():
         assert len(classifier().fit(Pairs(*images)).history_) == 2

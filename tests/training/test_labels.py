@@ -51,12 +51,31 @@ def test_an_image_may_have_several_labels(two_classes, tmp_path):
         net.evaluate(X, Y[:, :2])
 
 
+NOTE = "rows with a single one in 2 columns are read as classes 0 to 1"
+
+
 def test_one_hot_rows_are_classes_with_a_note(two_classes):
     X, y = two_classes
     rows = np.stack([y == "left", y == "right"], 1)
-    with pytest.warns(UserWarning, match=r"rows with a single one in 2 columns are read as classes 0 to 1"):
+    with pytest.warns(UserWarning, match=NOTE):
         net = NeuralNetClassifier([Output()], **SETTINGS).fit(X, rows)
     assert net.classes_.tolist() == [0, 1] and net.predict(X).shape == (60,)
+    with pytest.warns(UserWarning, match=NOTE):
+        assert net.score(X, rows) == net.score(X, rows.argmax(1))
+
+
+def test_a_score_of_labels_of_another_kind_says_so(two_classes):
+    X, y = two_classes
+    net = NeuralNetClassifier([Output()], **SETTINGS).fit(X, y)
+    with pytest.raises(DataError) as problem:
+        net.score(X, (y == "left").astype(int))
+    assert str(problem.value).startswith("y: the label 0 is none of the 2 classes of training ('left', 'right').")
+    digits = NeuralNetClassifier([Output()], **SETTINGS).fit(X, (y == "left").astype(int))
+    with pytest.raises(DataError, match=r"Convert the labels with astype\(int\)"):
+        digits.score(X, (y == "left").astype(int).astype(str))
+    assert net.score(X, np.full(60, "neither")) == 0  # a label of no class is a wrong answer
+    with pytest.raises(DataError, match=r"^y: "):
+        NeuralNetRegressor([Output()], **SETTINGS).fit(X, X[:, 0]).score(X, X[:, :2])
 
 
 def test_rows_of_several_ones_need_the_loss_that_reads_them(two_classes):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,10 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from depthwise.errors import DataError, DepthwiseError
 from depthwise.training.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
 from depthwise.training.neural_net import NeuralNet
 from depthwise.training.targets import (
@@ -22,6 +25,19 @@ from depthwise.training.targets import (
     read_labels,
     read_targets,
 )
+
+TEXTS = "UO"
+"""Kinds of numpy types that labels have which are no numbers."""
+
+
+def _score(score: Callable[..., float], X: Any, y: NDArray[Any], sample_weight: Any) -> float:
+    """A score of scikit-learn's, whose own errors say what is wrong with `y`."""
+    try:
+        return float(score(X, y, sample_weight))
+    except DepthwiseError:
+        raise
+    except (TypeError, ValueError) as problem:
+        raise DataError(f"y: {problem}") from None
 
 
 class NeuralNetClassifier(ClassifierMixin, NeuralNet):
@@ -152,6 +168,22 @@ class NeuralNetClassifier(ClassifierMixin, NeuralNet):
         """
         return self._decode_outputs(self._predict_outputs(X))
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The share of images whose class, or all of whose labels, are told right; `y` in the forms that ``fit`` takes.
+
+        Raises
+        ------
+        DataError
+            Labels are of another kind than those of training.
+        """
+        check_is_fitted(self)
+        if self.multilabel_:
+            return _score(super().score, X, y, sample_weight)
+        labels = read_labels(y)
+        if (labels.dtype.kind in TEXTS) != (self.classes_.dtype.kind in TEXTS):
+            encode_labels(labels, self.classes_)  # says what is wrong
+        return _score(super().score, X, labels, sample_weight)
+
     def _probabilities(self, outputs: Tensor) -> NDArray[np.float64]:
         probabilities: NDArray[np.float64] = self._answers(outputs.double()).numpy()
         return probabilities
@@ -219,6 +251,16 @@ class NeuralNetRegressor(RegressorMixin, NeuralNet):
 
     losses = REGRESSION_LOSSES
     outputs_are = "targets"
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R2: 1 less the mean squared error by the variance of `y`, meaned over the targets.
+
+        Raises
+        ------
+        DataError
+            Targets are no numbers, or not as many an image as in training.
+        """
+        return _score(super().score, X, read_targets(y), sample_weight)
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Predicted targets, of the shape that `y` had: ``(n_images,)`` or ``(n_images, n_targets)``."""

@@ -41,6 +41,7 @@ from depthwise.training.preparing import (
     read_known,
     read_known_images,
     read_pairs,
+    settle,
     split_data,
     standardize,
 )
@@ -208,8 +209,7 @@ class NeuralNet(LayerParams):
                 take_over(self.module_, initialized)
         else:
             refuse_changed_layers(self._declared(), self.layers_)
-        if saved is not None and saved.precision is not None:
-            self.precision_ = saved.precision
+        settle(self, None if saved is None else saved.precision)
         self.n_features_in_ = prod(self.input_shape_)
         arranged = arrange_images(images, self.input_shape_)
         train, valid = split_data(self, arranged, targets, weights, validates=validates)

@@ -14,6 +14,7 @@ from depthwise.errors import TrainingError
 from depthwise.modules import Network
 from depthwise.training.batches import DeviceData
 from depthwise.training.datasets import LazyImages, is_dataset, read_dataset
+from depthwise.training.device import choose_device, choose_precision
 from depthwise.training.inputs import arrange, read_images, statistics
 from depthwise.training.randomness import Seeds, reading
 from depthwise.training.targets import check_lengths
@@ -22,6 +23,23 @@ from depthwise.training.weights import normalized, weights_of_classes
 
 if TYPE_CHECKING:
     from depthwise.training.neural_net import NeuralNet
+
+
+def settle(net: NeuralNet, precision: str | None = None) -> None:
+    """Bring a network, which may be an earlier fit's, to the device and the precision that its parameters ask for now.
+
+    Parameters
+    ----------
+    net
+        With its network; on another device its optimizer begins anew.
+    precision
+        That of a training which goes on, in place of the parameter's.
+    """
+    device = choose_device(net.device)
+    if device != net.device_:
+        net.__dict__.pop("optimizer_", None)
+    net.device_, net.precision_ = device, precision or choose_precision(net.precision, device)
+    net.module_.to(device)
 
 
 def split_data(

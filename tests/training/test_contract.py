@@ -139,3 +139,4 @@ def test_data_sets_and_image_sets_validate_and_are_evaluated(digits):
         assert net.history_["valid_loss"] == reference.history_["valid_loss"]
         assert net.evaluate(given) == reference.evaluate(X[300:], y[300:])
         assert np.array_equal(net.predict(given), reference.predict(X[300:]))
+        assert net.score(given) == reference.score(X[300:], y[300:])

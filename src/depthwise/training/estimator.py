@@ -16,6 +16,7 @@ from torch import Tensor
 from depthwise.errors import DataError, DepthwiseError
 from depthwise.training.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
 from depthwise.training.neural_net import NeuralNet
+from depthwise.training.preparing import read_pairs
 from depthwise.training.targets import (
     check_columns,
     encode_labels,
@@ -168,8 +169,8 @@ class NeuralNetClassifier(ClassifierMixin, NeuralNet):
         """
         return self._decode_outputs(self._predict_outputs(X))
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The share of images whose class, or all of whose labels, are told right; `y` in the forms that ``fit`` takes.
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """The share of images whose class, or all of whose labels, are told right; in the forms that ``fit`` takes.
 
         Raises
         ------
@@ -177,6 +178,7 @@ class NeuralNetClassifier(ClassifierMixin, NeuralNet):
             Labels are of another kind than those of training.
         """
         check_is_fitted(self)
+        X, y = read_pairs(X, y)
         if self.multilabel_:
             return _score(super().score, X, y, sample_weight)
         labels = read_labels(y)
@@ -252,7 +254,7 @@ class NeuralNetRegressor(RegressorMixin, NeuralNet):
     losses = REGRESSION_LOSSES
     outputs_are = "targets"
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """R2: 1 less the mean squared error by the variance of `y`, meaned over the targets.
 
         Raises
@@ -260,6 +262,8 @@ class NeuralNetRegressor(RegressorMixin, NeuralNet):
         DataError
             Targets are no numbers, or not as many an image as in training.
         """
+        check_is_fitted(self)
+        X, y = read_pairs(X, y)
         return _score(super().score, X, read_targets(y), sample_weight)
 
     def predict(self, X: Any) -> NDArray[np.float64]:

@@ -177,7 +177,7 @@ def read_targets(y: Any) -> NDArray[np.float32]:
     """
     try:
         targets = check_array(as_array(y), ensure_2d=False, dtype="numeric", ensure_all_finite=False, input_name="y")
-    except ValueError as problem:
+    except (ValueError, TypeError) as problem:
         raise DataError(f"y: {problem}") from None
     with np.errstate(over="ignore"):
         targets = targets.astype(np.float32)

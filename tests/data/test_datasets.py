@@ -188,5 +188,6 @@ def test_an_unknown_part(place):
     with pytest.raises(DataError) as error:
         datasets.mnist("valid")
     assert str(error.value) == (
-        "mnist: split 'valid' was asked for, but only train, test is there. Choose what is there."
+        "mnist: split 'valid' was asked for, but only train, test is there. "
+        "Choose what is there with split=, on the command line --split."
     )

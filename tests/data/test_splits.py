@@ -23,13 +23,20 @@ def test_chosen(wanted, present, chosen):
 @pytest.mark.parametrize(
     ("wanted", "present", "message"),
     [
-        (None, ("valid", "test"), "photos: holds the parts valid, test, but no train. Say which one with split=."),
+        (
+            None,
+            ("valid", "test"),
+            "photos: holds the parts valid, test, but no train. Say which one with split=, or give that part alone.",
+        ),
+        (1, ("train",), "photos: unknown split 1. Choose one of train, valid, test."),
+        (0, (), "photos: unknown split 0. Choose one of train, valid, test."),
         ("dev", ("train",), "photos: unknown split 'dev'. Choose one of train, valid, test."),
         ("test", (), "photos: split 'test' was asked for, but the set has no parts. Leave split= out."),
         (
             "valid",
             ("train", "test"),
-            "photos: split 'valid' was asked for, but only train, test is there. Choose what is there.",
+            "photos: split 'valid' was asked for, but only train, test is there. "
+            "Choose what is there with split=, on the command line --split.",
         ),
     ],
 )

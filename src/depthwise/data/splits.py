@@ -44,13 +44,18 @@ def choose_split(source: str, wanted: str | None, present: Collection[str]) -> s
     parts = ", ".join(present)
     if wanted is None:
         if len(present) > 1 and "train" not in present:
-            raise DataError(f"{source}: holds the parts {parts}, but no train. Say which one with split=.")
+            raise DataError(
+                f"{source}: holds the parts {parts}, but no train. Say which one with split=, or give that part alone."
+            )
         return next(iter(sorted(present, key=ORDER.index)), None)
-    split = split_of(wanted)
+    split = split_of(wanted) if isinstance(wanted, str) else None
     if split is None:
         raise DataError(f"{source}: unknown split {wanted!r}. Choose one of {', '.join(ORDER)}.")
     if not present:
         raise UnsplitError(f"{source}: split {wanted!r} was asked for, but the set has no parts. Leave split= out.")
     if split not in present:
-        raise DataError(f"{source}: split {wanted!r} was asked for, but only {parts} is there. Choose what is there.")
+        raise DataError(
+            f"{source}: split {wanted!r} was asked for, but only {parts} is there. "
+            "Choose what is there with split=, on the command line --split."
+        )
     return split

@@ -24,7 +24,7 @@ def read(path: str | PathLike[str], size: Size | None, split: str | None, cache:
         choose_split(word, split, ())
         images = datasets.digits()
     else:
-        images = getattr(datasets, word)(split or "train")
+        images = getattr(datasets, word)("train" if split is None else split)
     problems: tuple[str, ...] = ()
     if Path(word).exists():
         problems = (f"{word!r} is the well-known set of that name; write './{word}' for what is called so here",)

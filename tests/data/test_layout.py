@@ -92,6 +92,34 @@ def test_what_is_no_label(y, message):
     assert str(error.value) == message
 
 
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["5", "7.0", "0.", "-12"], [5, 7, 0, -12]),
+        (["01", "1", "1e1", "1_0"], ["01", "1", "1e1", "1_0"]),
+        (["1", "+1"], ["1", "+1"]),
+        (["0", "-0"], ["0", "-0"]),
+        (["1", "\u0661"], ["1", "\u0661"]),  # a one in Arabic
+        (["9007199254740993", "9007199254740992"], [2**53 + 1, 2**53]),
+        (["9" * 30, "1"], ["9" * 30, "1"]),
+        (["nan", "cat"], ["nan", "cat"]),
+    ],
+)
+def test_different_texts_are_different_labels(texts, expected):
+    assert layout.read_labels(texts).tolist() == expected
+
+
+WRITTEN = st.builds(
+    "{}{}{}".format, st.sampled_from(["", "-", "0"]), st.integers(0, 3), st.sampled_from(["", ".", ".0", "e0"])
+)
+
+
+@given(st.lists(WRITTEN, min_size=2, max_size=5, unique=True))
+def test_only_a_point_that_says_nothing_is_dropped(texts):
+    plain = {text.partition(".")[0] if not text.partition(".")[2].strip("0") else text for text in texts}
+    assert len(set(layout.read_labels(texts).tolist())) >= len(plain)
+
+
 def test_lists_of_different_lengths():
     with pytest.raises(DataError, match=r"X: images or labels of different lengths .* Give all one size\."):
         ImageSet.from_arrays([[[1, 2]], [[1]]], source="X")

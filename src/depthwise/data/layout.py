@@ -1,5 +1,6 @@
 """The stated rules by which arrays become images and labels."""
 
+import re
 from collections.abc import Sequence
 from math import isqrt
 from typing import Any
@@ -124,16 +125,32 @@ def as_labels(array: NDArray[Any], where: str) -> NDArray[Any]:
 def read_labels(texts: Sequence[str]) -> NDArray[Any]:
     """Labels as they stand in a text: int64 if all are whole numbers, else strings.
 
+    Only what is written as numbers are counts as one: ``01`` and ``1`` are two labels, so both are strings.
+
     Examples
     --------
-    >>> read_labels(["5", "7.0"]), read_labels(["5", "seven"])
-    (array([5, 7]), array(['5', 'seven'], dtype='<U5'))
+    >>> read_labels(["5", "7.0"]), read_labels(["5", "seven"]), read_labels(["01", "1"])
+    (array([5, 7]), array(['5', 'seven'], dtype='<U5'), array(['01', '1'], dtype='<U2'))
     """
-    try:
-        numbers = np.array([float(text) for text in texts])
-    except ValueError:
-        return np.array(texts)
-    return numbers.astype(np.int64) if _are_whole(numbers) else np.array(texts)
+    wholes = [_WHOLE.fullmatch(text) for text in texts]
+    numbers = [int(whole[1]) for whole in wholes if whole]
+    return np.array(numbers, np.int64) if len(numbers) == len(texts) else np.array(texts)
+
+
+def is_missing(texts: Sequence[str]) -> list[bool]:
+    """Whether each label is missing: an empty text, or what programs write for a missing number, among numbers.
+
+    >>> is_missing(["7", "NaN", ""]), is_missing(["NA", "EU"])
+    ([False, True, True], [False, False])
+    """
+    gaps = [text.lower() in _GAPS for text in texts]
+    if all(gap or _WHOLE.fullmatch(text) for gap, text in zip(gaps, texts, strict=True)):
+        return gaps
+    return [not text for text in texts]
+
+
+_WHOLE = re.compile(r"(0|-?[1-9][0-9]{0,17})(?:\.0*)?")  # 18 digits fit into int64
+_GAPS = ("", "nan", "na")  # NumPy, pandas and R
 
 
 def _are_whole(numbers: NDArray[Any]) -> bool:

@@ -39,6 +39,39 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         raise FileError(f"{place}: cannot be written (no permission in {folder}). Give another path.")
 
 
+def check_folder(path: str | os.PathLike[str]) -> None:
+    """Refuse a folder that cannot be made or written to, before time is spent; makes nothing.
+
+    Raises
+    ------
+    FileError
+        A file stands in its place, or there is no permission.
+    """
+    place = Path(path)
+    there = next(each for each in (place, *place.parents) if each.exists())
+    if not there.is_dir():
+        raise FileError(f"{place}: {there} is a file, not a folder. Give another folder.")
+    if not os.access(there, os.W_OK):
+        raise FileError(f"{place}: cannot be written (no permission in {there}). Give another folder.")
+
+
+def check_readable(path: str | os.PathLike[str]) -> None:
+    """Refuse a file that cannot be read, before time is spent.
+
+    Raises
+    ------
+    FileError
+        It is not there, is a folder, or there is no permission.
+    """
+    try:
+        with Path(path).open("rb"):
+            pass
+    except OSError as problem:
+        raise FileError(
+            f"{path}: cannot be read ({problem.strerror or problem}). Check path and permissions."
+        ) from None
+
+
 def check_network_path(path: str | os.PathLike[str]) -> None:
     """Refuse a path that no trained network is to be written to; no slip of the pen then replaces images or a table.
 

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from depthwise.displays.display import Display
+from depthwise.errors import DepthwiseError
+
 NOTATION = "32C3-MP2-64C3-64C3-MP2-64N-10N"
 
 
@@ -115,7 +118,7 @@ def test_what_the_system_refuses_is_one_line(run, monkeypatch):
     assert err == "depthwise: locked/net.toml: Permission denied. Check the path and its permissions.\n"
 
 
-def test_grey_networks_are_tested_on_color_pictures(run, tmp_path):
+def test_grey_networks_read_color_pictures(run, tmp_path, monkeypatch):
     for name, level in (("dark", 40), ("light", 200)):
         (tmp_path / "shades" / name).mkdir(parents=True)
         for place in range(6):
@@ -127,3 +130,17 @@ def test_grey_networks_are_tested_on_color_pictures(run, tmp_path):
     run("train", tmp_path / "shades", "--layers", "2C3-N", "-o", net, "--epochs", 30, "--batch-size", 4, "-v", 0)
     status, out, _ = run("test", net, tmp_path / "color", "--json")
     assert status == 0 and json.loads(out)["total"] == 12
+    monkeypatch.setattr(Display, "save", lambda self, path: None)
+    words = ("look", net, tmp_path / "color", "--what", "images,mistakes", "-o", tmp_path)
+    assert run(*words)[0] == 0
+    shapes = []
+
+    def report(opened, X, *_, **__):
+        shapes.append(X.shape)
+        raise DepthwiseError("seen")
+
+    monkeypatch.setattr("depthwise.pages.report", report)
+    for more in ((), ("--size", "8")):
+        run("report", net, tmp_path / "color", "-o", tmp_path / "page.html", *more)
+    run("report", "2C3-2N", tmp_path / "color", "--input", "1x8x8", "-o", tmp_path / "page.html")
+    assert shapes == [(12, 1, 8, 8)] * 3

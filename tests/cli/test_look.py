@@ -94,6 +94,10 @@ def test_several_images_are_of_all_classes():
         (("net.safetensors", "shades", "--what", "x"), "there is no picture 'x'. There are: images (samples and pred"),
         (("net.safetensors", "shades", "--what", ","), "--what names no picture. There are: images"),
         (("none.safetensors", "shades"), "none.safetensors"),
+        (
+            ("net.safetensors", "shades", "-o", "numbers.safetensors/look"),
+            "numbers.safetensors/look: numbers.safetensors is a file, not a folder. Give another folder.\n",
+        ),
         (("net.safetensors", "nowhere"), "nowhere: no such file or folder"),
         (("rows.safetensors", "shades"), "the network reads rows of 10 values, not pictures."),
     ],

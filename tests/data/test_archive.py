@@ -38,8 +38,9 @@ def test_a_folder_per_class(tmp_path, ending):
     assert found.y.tolist() == ["dog", "cat", "cat"] and found.splits == () and found.paths is None
     assert found.problems == (
         "1 file skipped, no picture: pets/read.me",
-        "1 picture skipped, outside class folders: loose.png",
+        "1 picture skipped, outside the class folders: loose.png",
     )
+    assert found.ids == ("1", "1", "2") and found.skipped == ()
     assert [path.name for path in tmp_path.iterdir()] == [f"a.{ending}"]
 
 
@@ -55,6 +56,52 @@ def test_parts_inside_and_beside(tmp_path):
     assert (test.split, test.splits) == ("test", ("train", "test")) and (test.X[0, 0] == PIXELS[1]).all()
 
 
+@pytest.mark.parametrize(
+    ("names", "labels", "problems"),
+    [
+        (
+            ["train/cat/1.png", "train/dog/2.png", "extra/cow/3.png"],
+            ["cat", "dog"],
+            ("1 folder left out, beside train: extra",),
+        ),
+        (
+            ["train/cat/1.png", "train/dog/deep/2.png"],
+            ["cat"],
+            ("1 folder skipped, inside a class folder: dog/deep", "1 class folder left out, without pictures: dog"),
+        ),
+        (
+            ["pets/train/cat/1.png", "pets/test/cat/2.png", "pets/train/3.png", "pets/cow/4.png", "5.png"],
+            ["cat"],
+            (
+                "1 folder left out, beside train, test: pets/cow",
+                "2 pictures skipped, outside the class folders: pets/train/3.png, 5.png",
+            ),
+        ),
+        (
+            ["pets/cat/1.png", "pets/dog/2.png", "pets/dog/deep/3.png", "pets/dog/deep/4.png", "pets/5.png"],
+            ["cat", "dog"],
+            (
+                "1 picture skipped, outside the class folders: pets/5.png",
+                "1 folder skipped, inside a class folder: dog/deep",
+            ),
+        ),
+        (["train/cat/1.png", "test/cat/2.png", "test/cat/deep/3.png", "test/4.png"], ["cat"], ()),
+    ],
+)
+def test_what_is_left_out_is_said(tmp_path, names, labels, problems):
+    found = archive.read(pack(tmp_path / "a.tar", {name: picture(i) for i, name in enumerate(names)}), None, None, None)
+    assert found.y.tolist() == labels and found.problems == problems
+
+
+def test_a_class_that_cannot_be_read_is_said(tmp_path):
+    found = load_images(pack(tmp_path / "a.tar", {"cat/7.png": picture(0), "dog/8.png": b"broken"}))
+    assert (found.ids, found.skipped) == (("7",), ("dog/8.png",))
+    assert found.problems == (
+        "1 picture skipped, unreadable: dog/8.png (no picture inside)",
+        "1 class folder left out, without a readable picture: dog",
+    )
+
+
 def test_it_may_be_kept(tmp_path, monkeypatch):
     path = pack(tmp_path / "a.tar", {"pets/dog/1.png": picture(0), "pets/cat/2.png": picture(1)})
     first = load_images(path, cache=tmp_path / "cache")
@@ -63,6 +110,7 @@ def test_it_may_be_kept(tmp_path, monkeypatch):
         again = load_images(path, cache=tmp_path / "cache")
     assert isinstance(again.X, np.memmap) and (again.X == first.X).all()
     assert again.y.tolist() == first.y.tolist() and again.problems == first.problems
+    assert (again.ids, again.skipped, again.splits) == (("1", "2"), (), ())
     pack(path, {"pets/dog/1.png": picture(3)})
     assert (load_images(path, cache=tmp_path / "cache").X[:, 0] == PIXELS[3:4]).all()
     assert len(list((tmp_path / "cache").iterdir())) == 2

@@ -27,6 +27,10 @@ def read(tmp_path, write_picture):
         (["5;photos/c.png", "7;photos/a.png"], [5, 7]),
         (["file_name", "photos/c.png", "photos/a.png"], None),
         (["id,Label,image,weight", "1,cat,photos/c.png,2", "2,dog,photos/a.png,2"], ["cat", "dog"]),
+        (["file;label", "photos/c.png;cat, black", "photos/a.png;dog"], ["cat, black", "dog"]),
+        (['photos/c.png,"small; striped; young"', 'photos/a.png,"a ""dog"""'], ["small; striped; young", 'a "dog"']),
+        (["image_id,file", "7,photos/c.png", "3,photos/a.png"], None),
+        (["photos/c.png,01", "photos/a.png,1"], ["01", "1"]),
         (['"name","kind"', '"photos/c.png","a cat, maybe"', '"photos/a.png","dog"'], ["a cat, maybe", "dog"]),
     ],
 )
@@ -53,6 +57,16 @@ def test_what_is_missing_is_said(read, tmp_path):
         "1 picture skipped, not there: photos/x.png",
         "1 picture skipped, unreadable: photos/e.png (no picture inside)",
     )
+    assert found.ids == ("a", "b") and found.skipped == ("photos/x.png", "photos/e.png")
+
+
+def test_ids_stay_with_their_pictures(read, tmp_path):
+    (tmp_path / "photos/e.png").write_bytes(b"broken")
+    found = read("id,file", "12,photos/d.png", "3,photos/e.png", "007,photos/b.png")
+    assert found.ids == ("12", "007") and found.X[:, 0, 0, 0].tolist() == [30, 10]
+    found = read("id,file,label", "5,photos/d.png,cat", "6,photos/a.png,dog")
+    assert found.ids == ("5", "6") and found.y.tolist() == ["cat", "dog"]
+    assert read("image_id,label", "photos/d.png,cat").ids == ("photos/d.png",)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +79,12 @@ def test_what_is_missing_is_said(read, tmp_path):
         ),
         (["photos/a.png,5", "photos/b.png"], "DIR/all.csv, line 2: 1 columns, but there are 2. Mend the line."),
         (["photos/a.png,5", "photos/b.png,"], "DIR/all.csv, line 2: the label is missing. Fill it in."),
+        (["photos/a.png,5", "photos/b.png,NA"], "DIR/all.csv, line 2: the label is missing. Fill it in."),
+        (
+            ["photos/a.png,5", 'photos/b.png,"a"b'],
+            "DIR/all.csv, line 2: its quotes cannot be read (',' expected after '\"'). "
+            "Put a whole field between two quotes on one line, and write a quote inside it twice.",
+        ),
         (
             ["photos/a.png,5,6"],
             "DIR/all.csv: 2 columns besides the paths, 0 of them called one of label, labels, class, target, y. "

@@ -79,7 +79,8 @@ def test_kaggle(read):
         (["0,1,2,255"], None, ()),
         (["", "p,q,r,s", "  ", "0,1,2,255"], None, ()),
         (["p,q,r,s,Class", "0,1,2,255,7"], [7], ()),
-        (["id,p,q,r,s", "90,0,1,2,255"], None, ("1 column left out, it numbers the images",)),
+        (["id,p,q,r,s", "90,0,1,2,255"], None, ()),
+        ([",Unnamed: 0,p,q,r,s", "0,0,0,1,2,255"], None, ("2 columns left out, they number the images",)),
         ([",label,p,q,r,s", "0,7,0,1,2,255"], [7], ("1 column left out, it numbers the images",)),
         (["0,1,2,3", "0,1,2,255"], None, ()),  # as pandas heads columns without names ...
         (["0,1,2,3,4", "7,0,1,2,255"], [7], ()),
@@ -87,12 +88,36 @@ def test_kaggle(read):
         (["label,0,1,2,3", "7,0,1,2,255"], [7], ()),
         (["\ufeffp,q,r,s", '"0","1"," 2",255'], None, ()),
         ([HEADER, '"seven", 0, 1, 2, 255 '], ["seven"], ()),
+        ([HEADER, '"a ""big"", round 7", 0,"1",2, "255"'], ['a "big", round 7'], ()),
+        (["label;p;q;r;s", '"a; b, c, d, e, f";0;1;2;255'], ["a; b, c, d, e, f"], ()),
+        ([HEADER, "7,0.0,1.,2,2.55e2"], [7], ()),
     ],
 )
 def test_which_column_is_what(read, lines, labels, problems):
     found = read(*lines)
     assert found.X.tolist() == [[[[0, 1], [2, 255]]]] and found.problems == problems
     assert (None if found.y is None else found.y.tolist()) == labels
+
+
+@pytest.mark.parametrize(
+    ("header", "columns", "ids"),
+    [
+        ("id,", ["7,", "3,", "01,"], ("7", "3", "01")),
+        ("label,ImageId,", ["5,7,", "6,3,", "5,1,"], ("7", "3", "1")),
+        (",", ["7,", "3,", "1,"], ("7", "3", "1")),
+        (",", ["0,", "1,", "2,"], None),  # as pandas numbers rows
+        ("index,id,", ["7,a,", "3,b,", "1,c,"], ("a", "b", "c")),
+    ],
+)
+def test_what_the_images_are_called(read, header, columns, ids):
+    assert read(f"{header}p,q,r,s", *(f"{text}{i},1,2,3" for i, text in enumerate(columns))).ids == ids
+
+
+def test_whole_numbers_may_go_on_with_points(read):
+    lines = [f"{i % 10},{i % 256},1,2,255" for i in range(300)]
+    found = read(HEADER, *lines, "3,7.0,1.0,2.0,255.0", "4,8,1,2,255")
+    assert found.X[:, 0, 0, 0].tolist() == [*(i % 256 for i in range(300)), 7, 8]
+    assert found.X.dtype == np.uint8 and found.y.tolist()[-2:] == [3, 4]
 
 
 def test_color_is_red_green_blue_of_one_pixel_after_another(read):
@@ -137,9 +162,34 @@ def test_color_is_red_green_blue_of_one_pixel_after_another(read):
         ),
         (
             ["0.1,0.5,0,1"],
-            "DIR/train.csv, line 1: pixels with fractions or outside 0..255. "
-            "Scale them to whole numbers from 0 to 255, or save floating point numbers as .npy.",
+            "DIR/train.csv, line 1, column 1: '0.1' is no whole number from 0 to 255. "
+            "Mend it, or save floating point numbers as .npy.",
         ),
+        (
+            [HEADER, "7,0.0,1.0,2.0,3.0", "7,0.0,1.0,300.0,3.0"],
+            "DIR/train.csv, line 3, column 4: '300.0' is no whole number from 0 to 255. "
+            "Mend it, or save floating point numbers as .npy.",
+        ),
+        (
+            [HEADER, "7,0.0,1.0,2.0,3.0", "7,0.0,1.0,x,3.0"],
+            "DIR/train.csv, line 3, column 4: 'x' is no whole number from 0 to 255. "
+            "Mend it, or save floating point numbers as .npy.",
+        ),
+        (
+            [HEADER, "7,0,1,2,3", '7,0,"1,2",3'],
+            "DIR/train.csv, line 3: 4 columns, but the first row has 5. Mend the line.",
+        ),
+        (
+            [HEADER, "7,0,1,2,3", '7,0,"1,2",3,4'],
+            "DIR/train.csv, line 3, column 3: '1,2' is no whole number from 0 to 255. "
+            "Mend it, or save floating point numbers as .npy.",
+        ),
+        (
+            [HEADER, '"seven,0,1,2,3'],
+            "DIR/train.csv, line 2: its quotes cannot be read (unexpected end of data). "
+            "Put a whole field between two quotes on one line, and write a quote inside it twice.",
+        ),
+        ([HEADER, "7,0,1,2,3", "NaN,0,1,2,3"], "DIR/train.csv, line 3: the label is missing. Fill it in."),
         (
             ["1,2,3,4", "0,0.5,0,1"],
             "DIR/train.csv, line 2, column 2: '0.5' is no whole number from 0 to 255. "

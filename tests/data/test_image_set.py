@@ -28,6 +28,7 @@ def test_what_it_says():
         ),
         ({"y": np.arange(2)}, "pets: 3 images but 2 labels. Give each image one."),
         ({"paths": (Path("a.png"),)}, "pets: 3 images but 1 paths. Give each image one."),
+        ({"ids": ("a", "b")}, "pets: 3 images but 2 ids. Give each image one."),
     ],
 )
 def test_what_does_not_fit(options, message):

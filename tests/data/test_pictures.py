@@ -49,15 +49,29 @@ def test_palette_and_cmyk(write_picture, tmp_path):
     assert read(write_picture("g.png", 3, transparency=3))[:, 0, 0].tolist() == [255]
 
 
-def test_deep_pictures(write_picture):
-    deep = write_picture("deep.tif", 0xFFFF, mode="I;16")
-    whole = write_picture("whole.tif", 0x10000, mode="I")
-    real = write_picture("real.tif", 0.5, mode="F")
-    found = pictures.read_pictures("here", [deep, whole, real], ["deep", "whole", "real"])
-    assert found.X.tolist() == np.full((1, 1, 6, 8), 255).tolist() and found.kept == [0]
+def test_deep_pictures(tmp_path):
+    values = np.arange(256).reshape(16, 16)
+    kinds = {
+        "deep.png": (200 * values).astype(np.uint16),
+        "deep.tif": (200 * values).astype(np.uint16),
+        "dark.tif": values.astype(np.uint16),
+        "whole.tif": values.astype(np.int32),
+        "large.tif": (200 * values).astype(np.int32),
+        "signed.tif": (values - 1).astype(np.int32),
+        "real.tif": values.astype(np.float32),
+    }
+    for name, pixels in kinds.items():
+        Image.fromarray(pixels).save(tmp_path / name)
+    found = pictures.read_pictures("here", [tmp_path / name for name in kinds], list(kinds))
+    # 16 bits say how bright they can be; 32 do not, and a guess by each picture would make dark ones bright.
+    for pixels, expected in zip(
+        found.X[:, 0], [200 * values >> 8, 200 * values >> 8, values >> 8, values], strict=True
+    ):
+        np.testing.assert_array_equal(pixels, expected)
     assert found.problems == (
-        "2 pictures skipped, unreadable: whole (32-bit integers), real (32-bit floats)",
-        "1 picture cut from 16 bits to 8: deep",
+        "3 pictures skipped, unreadable: large.tif (32-bit integers from 0 to 51000, not 0 to 255), "
+        "signed.tif (32-bit integers from -1 to 254, not 0 to 255), real.tif (32-bit floats)",
+        "3 pictures cut from 16 bits to 8: deep.png, deep.tif, dark.tif",
     )
 
 
@@ -96,7 +110,7 @@ def test_arrays_are_resized_as_pictures_are(tmp_path):
     values = np.random.default_rng(0).integers(0, 256, (2, 3, 20, 30), np.uint8)
     for i, image in enumerate(values):
         Image.fromarray(image.transpose(1, 2, 0)).save(tmp_path / f"{i}.png")
-    X, _ = load_pictures(tmp_path, channels=3, size=(14, 17))
+    X = load_pictures(tmp_path, channels=3, size=(14, 17)).X
     np.testing.assert_array_equal(pictures.resize(values, (14, 17)), X)
     assert pictures.resize(values, (20, 30)) is values
     assert pictures.resize(values, None) is values
@@ -116,20 +130,20 @@ def test_a_file_a_folder_and_several(write_picture, tmp_path):
     for i, name in enumerate(("b.png", "a.jpg", ".hidden.png")):
         write_picture(name, 100 * i)
     (tmp_path / "notes.txt").touch()
-    X, paths = load_pictures(str(tmp_path), channels=1, size=4)
-    assert [path.name for path in paths] == ["a.jpg", "b.png"]
-    assert X.shape == (2, 1, 4, 4) and X[:, 0, 0, 0].tolist() == [100, 0]
-    X, paths = load_pictures([tmp_path / "b.png", tmp_path / "a.jpg", tmp_path / "b.png"], channels=3, size=(2, 5))
-    assert [path.name for path in paths] == ["b.png", "a.jpg", "b.png"]
-    assert X.shape == (3, 3, 2, 5) and X[:, 0, 0, 0].tolist() == [0, 100, 0]
+    found = load_pictures(str(tmp_path), channels=1, size=4)
+    assert found.paths == (tmp_path / "a.jpg", tmp_path / "b.png") and found.ids == ("a", "b") and found.y is None
+    assert found.X.shape == (2, 1, 4, 4) and found.X[:, 0, 0, 0].tolist() == [100, 0]
+    found = load_pictures([tmp_path / "b.png", tmp_path / "a.jpg", tmp_path / "b.png"], channels=3, size=(2, 5))
+    assert [path.name for path in found.paths] == ["b.png", "a.jpg", "b.png"]
+    assert found.X.shape == (3, 3, 2, 5) and found.X[:, 0, 0, 0].tolist() == [0, 100, 0]
 
 
 def test_order_is_kept_over_many_threads(write_picture, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 7)
     for i in range(250):
         write_picture(f"{i:03}.png", i, size=(2, 2))
-    X, paths = load_pictures(tmp_path, channels=1, size=2)
-    assert X[:, 0, 0, 0].tolist() == list(range(250)) and len(paths) == 250
+    found = load_pictures(tmp_path, channels=1, size=2)
+    assert found.X[:, 0, 0, 0].tolist() == list(range(250)) and found.ids == tuple(f"{i:03}" for i in range(250))
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -146,13 +160,14 @@ def test_damaged_pictures_are_skipped_or_read(write_picture, ending, place, junk
         assert str(error).startswith(f"here: none of 1 pictures can be read: a{ending} (")
 
 
-def test_unreadable_ones_are_warned_of(write_picture, tmp_path):
-    write_picture("a.png", 5)
-    (tmp_path / "b.png").write_bytes(b"broken")
-    with pytest.warns(UserWarning, match="1 picture skipped, unreadable: .*b.png .no picture inside.") as caught:
-        X, paths = load_pictures(tmp_path, channels=1, size=3)
-    assert len(X) == 1 and paths == (tmp_path / "a.png",)
-    assert caught[0].filename == __file__
+def test_unreadable_ones_are_told(write_picture, tmp_path):
+    for i in range(1, 13):
+        write_picture(f"{i}.png", i)
+    (tmp_path / "5.png").write_bytes(b"broken")
+    found = load_pictures(tmp_path, channels=1, size=3)
+    assert found.skipped == (str(tmp_path / "5.png"),)
+    assert found.problems == (f"1 picture skipped, unreadable: {tmp_path / '5.png'} (no picture inside)",)
+    assert [int(name) for name in found.ids] == found.X[:, 0, 0, 0].tolist() and len(found) == 11
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from depthwise.cli.options import AsJson, load_test_images, picture_shape, print_json
+from depthwise.cli.options import AsJson, Split, open_network, print_json, read_for
 from depthwise.errors import DepthwiseError, TargetError, did_you_mean
+from depthwise.files import check_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,15 +108,14 @@ def look(
     ] = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the pictures.")] = Path("look"),
     images: Annotated[int, typer.Option("--images", min=1, help="Images in pictures that show several.")] = 4,
+    split: Split = None,
     as_json: AsJson = False,
 ) -> None:
     """Pictures of what a saved network has learned, one file a word."""
     words = _read_words(what)
-    from depthwise.training import load
-
-    net = load(network)
-    _, height, width = picture_shape(net)
-    found = load_test_images(data, (height, width))
+    check_folder(output)
+    net = open_network(network, data)
+    found = read_for(net, data, split)
     subject = Subject(net, found.X, found.require_labels(), images)
     written: dict[str, str] = {}
     for word in words:

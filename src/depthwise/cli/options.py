@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from depthwise.errors import SizeError, TargetError, UnsplitError
+from depthwise.files import check_readable
 
 if TYPE_CHECKING:
     from depthwise.data import ImageSet
@@ -19,6 +21,9 @@ InputShape = Annotated[
 Classes = Annotated[int | None, typer.Option("--classes", help="Width of an output that leaves it to the data.")]
 ImageSize = Annotated[
     str | None, typer.Option("--size", metavar="HxW", help="Resize images to this size; one number for both sides.")
+]
+Split = Annotated[
+    str | None, typer.Option("--split", help="Part of the images: train, valid or test. [default: test, or all]")
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -67,16 +72,49 @@ def picture_shape(net: NeuralNet) -> tuple[int, int, int]:
     return channels, height, width
 
 
-def load_test_images(data: str, size: int | tuple[int, int] | None) -> ImageSet:
-    """The test part of labeled images, or all where they come in no parts; what is odd about them goes to stderr."""
+def open_network(path: Path, *data: str) -> Any:
+    """A saved network.
+
+    That the file is there, and `data` that it will read, is asked first: PyTorch takes seconds to import.
+    """
+    check_readable(path)
+    for each in data:
+        check_data(each)
+    from depthwise.training import load
+
+    return load(path)
+
+
+def check_data(data: str) -> None:
+    """Refuse a path or word that no images come from, before time is spent."""
+    from depthwise.data.loading import find_form
+
+    find_form(data)
+
+
+def read_for(net: NeuralNet, data: str, split: str | None = None) -> ImageSet:
+    """Images as a network reads them, by the rules of `load_test_images`."""
+    channels, height, width = picture_shape(net)
+    return load_test_images(data, split, (height, width), channels)
+
+
+def load_test_images(
+    data: str, split: str | None, size: int | tuple[int, int] | None, channels: int | None = None
+) -> ImageSet:
+    """A part of the images, without `split` their test part, or all where they come in no parts.
+
+    What is odd about them goes to stderr.
+    """
     from depthwise.data import load_images
 
     try:
-        images = load_images(data, size=size, split="test")
+        images = load_images(data, size=size, split="test" if split is None else split)
     except UnsplitError:
+        if split is not None:
+            raise
         images = load_images(data, size=size)
     print_problems(images)
-    return images
+    return images if channels is None else images.with_channels(channels)
 
 
 def print_problems(images: ImageSet) -> None:

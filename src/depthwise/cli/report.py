@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,12 +13,19 @@ from depthwise.cli.options import (
     AsJson,
     ImageSize,
     InputShape,
+    Split,
+    check_data,
     load_test_images,
-    picture_shape,
     print_json,
+    read_for,
     read_shape,
     read_size,
 )
+from depthwise.files import check_writable
+
+if TYPE_CHECKING:
+    from depthwise.data import ImageSet
+    from depthwise.targets import Target
 
 NAMED = (".safetensors", ".toml")
 """Files that hold one network, which bears their name."""
@@ -32,18 +39,22 @@ def report(
     output: Annotated[Path, typer.Option("-o", "--output", help="The page to write.")] = Path("report.html"),
     input_shape: InputShape = None,
     size: ImageSize = None,
+    split: Split = None,
     samples: Annotated[int, typer.Option("--samples", min=1, help="Images to look at one by one.")] = 10,
     title: Annotated[str | None, typer.Option("--title", help="Heading of the page.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Everything about a network in one HTML page that opens offline."""
-    from depthwise.files import check_writable
-    from depthwise.pages import report as make_report
+    check_writable(output)
+    shape, sides = read_shape(input_shape), read_size(size)
+    if data is not None:
+        check_data(data)
     from depthwise.targets import open_target
 
-    check_writable(output)
-    shape, opened = read_shape(input_shape), open_target(target)
-    images = None if data is None else _read_images(data, opened, shape, size)
+    opened = open_target(target)
+    from depthwise.pages import report as make_report  # PyTorch and matplotlib: nothing that is wrong waits for them
+
+    images = None if data is None else _read_images(data, split, opened, shape, sides)
     X, y = (None, None) if images is None else (images.X, images.y)
     command = shlex.join(["depthwise", *sys.argv[1:]])
     page = make_report(opened, X, y, shape, title=title or _name(target), n_samples=samples, command=command)
@@ -64,11 +75,13 @@ def _name(target: str) -> str:
     return Path(target).stem if target.endswith(NAMED) else target
 
 
-def _read_images(data: str, opened: Any, shape: tuple[int, ...] | None, size: str | None) -> Any:
-    """The test part, or the only one, at the size that the network reads."""
-    sides = read_size(size)
-    if sides is None and opened.fitted is not None:
-        sides = picture_shape(opened.fitted)[1:]
-    elif sides is None and shape is not None and len(shape) == 3:
-        sides = shape[1], shape[2]
-    return load_test_images(data, sides)
+def _read_images(
+    data: str, split: str | None, opened: Target, shape: tuple[int, ...] | None, sides: int | tuple[int, int] | None
+) -> ImageSet:
+    """Images as the network reads them, at another size where one is told."""
+    if opened.fitted is not None and sides is None:
+        return read_for(opened.fitted, data, split)
+    match shape or opened.input_shape:
+        case (channels, height, width):
+            return load_test_images(data, split, sides or (height, width), channels)
+    return load_test_images(data, split, sides)

@@ -7,20 +7,18 @@ from typing import Annotated
 
 import typer
 
-from depthwise.cli.options import AsJson, load_test_images, picture_shape, print_json
+from depthwise.cli.options import AsJson, Split, open_network, print_json, read_for
 
 
 def test(
     network: Annotated[Path, typer.Argument(help="A saved network (.safetensors).")],
     data: Annotated[str, typer.Argument(help="Labeled images, as for train; their test part where they have parts.")],
+    split: Split = None,
     as_json: AsJson = False,
 ) -> None:
     """Average loss and accuracy of a saved network on labeled images."""
-    from depthwise.training import load
-
-    net = load(network)
-    channels, height, width = picture_shape(net)
-    images = load_test_images(data, (height, width)).with_channels(channels)
+    net = open_network(network, data)
+    images = read_for(net, data, split)
     loss, correct = net.evaluate(images.X, images.require_labels())
     count = len(images)
     if as_json:

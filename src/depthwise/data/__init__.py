@@ -2,7 +2,7 @@
 
 ::
 
-    loading.py      load_images: which form is it?
+    loading.py      load_images: which form is it?  load_pictures for pictures without labels
     words.py        the words "digits", "mnist", "cifar10" ┐
     idx.py          IDX files, as MNIST comes in           │
     cifar.py        the batches of CIFAR-10 and CIFAR-100  │
@@ -13,9 +13,9 @@
     folder.py       a folder per class                     ┘
     datasets.py     well-known sets by name; download.py fetches them
     batches.py      what is pickled in CIFAR's batches, read without running it
-    csv_lines.py    lines and fields of CSV files
+    csv_lines.py    the lines of CSV files and their fields, for both kinds of tables
     streams.py      bytes of files that may be gzipped
-    pictures.py     picture files -> one array; load_pictures for pictures without labels
+    pictures.py     picture files -> one array
     cached.py       the same array in a file that is mapped into memory
     layout.py       arrays -> images and labels, by stated rules
     splits.py       the parts of a set: train, valid, test
@@ -29,8 +29,7 @@ from depthwise.data import datasets
 from depthwise.data.duplicates import find_duplicates
 from depthwise.data.idx import read_idx
 from depthwise.data.image_set import ImageSet
-from depthwise.data.loading import load_images
-from depthwise.data.pictures import load_pictures
+from depthwise.data.loading import load_images, load_pictures
 from depthwise.data.submission import write_submission
 
 __all__ = [

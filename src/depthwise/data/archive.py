@@ -7,6 +7,7 @@ import bz2
 import gzip
 import lzma
 import tarfile
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from os import PathLike
@@ -18,15 +19,18 @@ import numpy as np
 from depthwise.data import cifar
 from depthwise.data.cached import keep, state_of
 from depthwise.data.image_set import ImageSet
-from depthwise.data.pictures import Size, is_picture, note, read_pictures
+from depthwise.data.pictures import Size, is_picture, left_out, note, read_pictures
 from depthwise.data.splits import ORDER, choose_split, split_of
 from depthwise.errors import DataError
+
+_Where = tuple[str, ...]  # folders from the archive down, and for a picture its name
 
 _COMPRESSED: dict[bytes, Callable[[Path], Any]] = {
     b"\x1f\x8b": gzip.open,
     b"\xfd7zXZ\0": lzma.open,
     b"BZh": bz2.open,
 }
+_LISTED = ("ids", "skipped", "problems", "splits")  # what is kept of an ImageSet beside its arrays
 _ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 
 
@@ -54,12 +58,12 @@ def _read_kept(path: Path, source: str, size: Size | None, split: str | None, ca
     def make(draft: Path) -> dict[str, Any]:
         images = _read(path, source, size, split)
         np.save(draft, images.X)
-        facts = {"problems": images.problems, "split": images.split, "splits": images.splits}
-        return facts | {"y": images.require_labels().tolist()}
+        listed = {name: getattr(images, name) for name in _LISTED}
+        return listed | {"split": images.split, "y": images.require_labels().tolist()}
 
     X, facts = keep(cache, (str(path.absolute()), size, split), state_of(path), make)
-    problems, splits = tuple(facts["problems"]), tuple(facts["splits"])
-    return ImageSet(X=X, y=np.array(facts["y"]), source=source, problems=problems, split=facts["split"], splits=splits)
+    listed: dict[str, Any] = {name: None if facts[name] is None else tuple(facts[name]) for name in _LISTED}
+    return ImageSet(X=X, y=np.array(facts["y"]), source=source, split=facts["split"], **listed)
 
 
 def _is_archive(path: Path) -> bool:
@@ -114,20 +118,70 @@ def _read_members(
     source: str, members: dict[str, bytes], others: list[str], size: Size | None, split: str | None
 ) -> ImageSet:
     placed = {name: PurePosixPath(name).parts for name in members if is_picture(name)}
-    loose = [name for name, where in placed.items() if len(where) < 2]
     part_of = {name: split_of(where[-3]) if len(where) > 2 else None for name, where in placed.items()}
     present = [part for part in ORDER if part in part_of.values()]
     chosen = choose_split(source, split, present)
-    names = [name for name in placed if name not in loose and part_of[name] == chosen]
+    folders = {where[:-1] for name, where in placed.items() if len(where) > 1 and part_of[name] == chosen}
+    classes = folders if chosen else _side_by_side(folders)
+    names = [name for name, where in placed.items() if where[:-1] in classes]
     if not names:
         raise DataError(f"{source}: no pictures in folders. Pack a folder for each class.")
     X, kept, unreadable = read_pictures(source, [members[name] for name in names], names, size)
-    problems = (note(others, "file", "skipped, no picture"), note(loose, "picture", "skipped, outside class folders"))
+    labels = [placed[name][-2] for name in names]
+    lost = sorted(set(labels) - {labels[i] for i in kept})
+    elsewhere = {placed[name][:-2] for name, part in part_of.items() if part not in (None, chosen)}
+    outside = [where for where in placed.values() if where[:-1] not in classes and not _is_within(where, elsewhere)]
+    problems = (
+        note(others, "file", "skipped, no picture"),
+        *_notes(outside, classes, ", ".join(present) or "the class folders"),
+        *unreadable,
+        note(lost, "class folder", "left out, without a readable picture"),
+    )
     return ImageSet(
         X=X,
-        y=np.array([placed[names[i]][-2] for i in kept]),
+        y=np.array([labels[i] for i in kept]),
         source=source,
-        problems=(*filter(None, problems), *unreadable),
+        ids=tuple(PurePosixPath(names[i]).stem for i in kept),
+        skipped=left_out(names, kept),
+        problems=tuple(filter(None, problems)),
         split=chosen,
         splits=tuple(present),
     )
+
+
+def _side_by_side(folders: set[_Where]) -> set[_Where]:
+    """The folders of the commonest depth, of two such the upper: classes, not what lies in or beside them."""
+    depths = Counter(map(len, folders))
+    depth = max(depths, key=lambda depth: (depths[depth], -depth), default=0)
+    return {folder for folder in folders if len(folder) == depth}
+
+
+def _is_within(where: _Where, folders: set[_Where]) -> bool:
+    return any(where[:depth] in folders for depth in range(1, len(where)))
+
+
+def _notes(outside: list[_Where], classes: set[_Where], what: str) -> tuple[str | None, ...]:
+    """What a folder on the disk would say of pictures in no class folder; `what` they may lie beside."""
+    above = {folder[:depth] for folder in classes for depth in range(len(folder))}
+    roots = {folder[:-1] for folder in classes}
+    beside: list[_Where] = []
+    loose: list[_Where] = []
+    nested: list[_Where] = []
+    empty: list[_Where] = []
+    for where in outside:
+        folder = where[:-1]
+        root = next((folder[:depth] for depth in range(len(folder) - 1) if folder[:depth] in roots), None)
+        if root is not None:
+            nested.append(folder[len(root) : len(root) + 2])
+            empty += {folder[: len(root) + 1]} - classes
+        elif folder in above:
+            loose.append(where)
+        else:
+            beside.append(next(folder[:depth] for depth in range(1, len(where)) if folder[:depth] not in above))
+    noted = (
+        (beside, "folder", f"left out, beside {what}"),
+        (loose, "picture", "skipped, outside the class folders"),
+        (nested, "folder", "skipped, inside a class folder"),
+        ([folder[-1:] for folder in empty], "class folder", "left out, without pictures"),
+    )
+    return tuple(note(["/".join(one) for one in dict.fromkeys(found)], noun, does) for found, noun, does in noted)

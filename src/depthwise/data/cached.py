@@ -23,7 +23,7 @@ from depthwise.files import write_whole
 CHUNK_BYTES = 1 << 26
 """Decoded pictures held in memory at a time."""
 
-_VERSION = 1  # of what is written: another rule of decoding needs another number
+_VERSION = 2  # of what is written: another rule of decoding needs another number
 
 
 def keep(

@@ -1,18 +1,28 @@
-"""Lines and fields of CSV files."""
+"""The lines of CSV files and their fields: separator and quotes are read in one way, by every table."""
 
 import csv
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from os import PathLike
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, Self
 
+from numpy.typing import NDArray
+
+from depthwise.data.layout import is_missing, read_labels
 from depthwise.errors import DataError
 
 LABELS = ("label", "labels", "class", "target", "y")
 """Names of columns that hold labels."""
 
+IDS = ("id", "imageid", "image_id")
+"""Names of columns that hold what each image is called."""
+
 LONGEST = 1 << 24
 """Bytes of a line at most, so that a file without line ends does not fill the memory: 4 million pixels."""
+
+_QUOTED = re.compile(r'(?:^|(?<=[,;\t])) *"(?:[^"]|"")*"')  # a quote opens only where a field begins
 
 
 class Line(NamedTuple):
@@ -20,6 +30,59 @@ class Line(NamedTuple):
 
     number: int
     text: str
+
+
+class Table(NamedTuple):
+    """The lines of a CSV file that are not empty, and what separates their fields: the first line tells."""
+
+    path: Path
+    separator: str
+    lines: Iterator[Line]
+
+    @classmethod
+    def of(cls, path: Path, stream: BinaryIO) -> Self:
+        """The table in a stream, in front of its first line."""
+        lines = lines_of(path, stream)
+        first = next(lines, None)
+        if first is None:
+            return cls(path, ",", lines)
+        return cls(path, separator_of(first.text), chain([first], lines))
+
+    def fields(self, line: Line) -> list[str]:
+        """The fields of a line, without blanks around them; errors as of `split`."""
+        return [field.strip() for field in self.split(line)]
+
+    def split(self, line: Line) -> list[str]:
+        """The fields of a line as they stand there, without quotes.
+
+        Raises
+        ------
+        DataError
+            A quote is not closed, or text follows one that is.
+        """
+        if '"' not in line.text:
+            return line.text.split(self.separator)
+        reader = csv.reader([line.text], delimiter=self.separator, skipinitialspace=True, strict=True)
+        try:
+            return next(reader)
+        except csv.Error as error:
+            raise DataError(
+                f"{self.path}, line {line.number}: its quotes cannot be read ({error}). Put a whole field between "
+                "two quotes on one line, and write a quote inside it twice."
+            ) from error
+
+    def labels(self, numbers: Sequence[int], texts: Sequence[str]) -> NDArray[Any]:
+        """The labels of a column, of the lines with these numbers.
+
+        Raises
+        ------
+        DataError
+            One is missing.
+        """
+        missing = is_missing(texts)
+        if True in missing:
+            raise DataError(f"{self.path}, line {numbers[missing.index(True)]}: the label is missing. Fill it in.")
+        return read_labels(texts)
 
 
 def is_table(path: str | PathLike[str]) -> bool:
@@ -53,13 +116,9 @@ def lines_of(path: Path, stream: BinaryIO) -> Iterator[Line]:
 
 
 def separator_of(text: str) -> str:
-    """What separates the fields of a line: the commonest of comma, semicolon and tab."""
-    return max(",;\t", key=text.count)
+    """What separates the fields of a line: the commonest of comma, semicolon and tab outside quotes.
 
-
-def fields_of(text: str, separator: str) -> list[str]:
-    """The fields of a line without blanks and quotes around them."""
-    try:
-        return [field.strip() for field in next(csv.reader([text], delimiter=separator))]
-    except csv.Error:  # a field longer than csv takes
-        return [field.strip() for field in text.split(separator)]
+    >>> separator_of('1.png,"small; striped; young"'), separator_of("file;label")
+    (',', ';')
+    """
+    return max(",;\t", key=_QUOTED.sub("", text).count)

@@ -10,7 +10,7 @@ import numpy as np
 
 from depthwise.data.cached import read_files
 from depthwise.data.image_set import ImageSet
-from depthwise.data.pictures import Size, is_picture, note, shortened
+from depthwise.data.pictures import Size, is_picture, left_out, note, shortened
 from depthwise.data.splits import ORDER, choose_split, split_of
 from depthwise.errors import DataError
 
@@ -46,6 +46,8 @@ def read(path: str | PathLike[str], size: Size | None, split: str | None, cache:
         y=np.array([listing.pictures[i][0] for i in kept]),
         source=str(path),
         paths=tuple(root / names[i] for i in kept),
+        ids=tuple(Path(names[i]).stem for i in kept),
+        skipped=left_out(names, kept),
         problems=tuple(filter(None, problems)),
         split=chosen,
         splits=tuple(parts),

@@ -34,6 +34,11 @@ class ImageSet:
         What the caller named, for messages.
     paths
         The file of each image, where each has one.
+    ids
+        What each image is called: the column called id of a table, else the name of its file without its ending; None
+        where neither is there.  `write_submission` takes them.
+    skipped
+        Pictures that are not there or cannot be read, by name; `problems` tells why.
     problems
         What was skipped or changed and why, and what is odd about the images, a sentence each.
     split
@@ -49,7 +54,7 @@ class ImageSet:
     Raises
     ------
     DataError
-        `X` is not 4-D, or `y` or `paths` have another length.
+        `X` is not 4-D, or `y`, `paths` or `ids` have another length.
 
     Examples
     --------
@@ -65,6 +70,8 @@ class ImageSet:
     y: NDArray[Any] | None
     source: str
     paths: tuple[Path, ...] | None = None
+    ids: tuple[str, ...] | None = None
+    skipped: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     split: str | None = None
     splits: tuple[str, ...] = ()
@@ -76,7 +83,7 @@ class ImageSet:
                 f"{self.source}: X has {self.X.ndim} dimensions but images need 4. "
                 "Give it the shape (n_images, channels, height, width)."
             )
-        for name, others in (("labels", self.y), ("paths", self.paths)):
+        for name, others in (("labels", self.y), ("paths", self.paths), ("ids", self.ids)):
             if others is not None and len(others) != len(self.X):
                 raise DataError(f"{self.source}: {len(self.X)} images but {len(others)} {name}. Give each image one.")
         object.__setattr__(self, "classes", () if self.y is None else tuple(np.unique(self.y).tolist()))

@@ -1,12 +1,13 @@
-"""`load_images`: one door for every form in which labeled images come."""
+"""`load_images`: one door for every form in which labeled images come; `load_pictures` for pictures without labels."""
 
+from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 from typing import Protocol
 
 from depthwise.data import archive, cifar, csv_paths, csv_pixels, folder, idx, numpy_files, words
 from depthwise.data.image_set import ImageSet
-from depthwise.data.pictures import SUFFIXES, Size
+from depthwise.data.pictures import SUFFIXES, Size, find_pictures, left_out, read_pictures
 from depthwise.errors import DataError
 
 
@@ -42,8 +43,9 @@ def load_images(
     ====================  ============================================================================================
 
     Pictures have one channel if all are greyscale, else three (RGB).  They are turned upright as their EXIF data say;
-    transparency becomes white, 16 bits become the upper 8, and of an animation the first frame counts.  What is skipped
-    or odd is told in `ImageSet.problems`: files that cannot be read, images that are there twice, unequal classes.
+    transparency becomes white, 16 bits become the upper 8, 32 bits are read if they hold 0 to 255, and of an animation
+    the first frame counts.  What is skipped or odd is told in `ImageSet.problems`: files that cannot be read, images
+    that are there twice, unequal classes.
 
     Parameters
     ----------
@@ -79,15 +81,81 @@ def load_images(
     >>> load_images("digits", size=(16, 12)).X.shape
     (1797, 1, 16, 12)
     """
+    place, form = find_form(path)
+    try:
+        return form.read(place, size, split, None if cache is None else Path(cache).expanduser()).examined()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def find_form(path: str | PathLike[str]) -> tuple[str | PathLike[str], Form]:
+    """Where images are and in which form they come; their pixels are not read.
+
+    Raises
+    ------
+    DataError
+        Nothing is there, or the form is unknown.
+    """
     place = path if words.recognizes(path) else Path(path).expanduser()
     try:
         for form in FORMS:
             if form.recognizes(place):
-                return form.read(place, size, split, None if cache is None else Path(cache).expanduser()).examined()
+                return place, form
         raise DataError(f"{path}: {_what_else(Path(place))}")
     except OSError as error:
-        reason = error.strerror or error
-        raise DataError(f"{path}: cannot be read ({reason}). Check its permissions.") from error
+        raise _unreadable(path, error) from error
+
+
+def load_pictures(paths: str | PathLike[str] | Iterable[str | PathLike[str]], channels: int, size: Size) -> ImageSet:
+    """Pictures without labels, brought to the channels and size that a network reads, by the rules of `load_images`.
+
+    Parameters
+    ----------
+    paths
+        A picture, a folder of pictures (its own files, sorted by name), or several of them.
+    channels
+        1 (greyscale: 0.299 R + 0.587 G + 0.114 B, ITU-R 601) or 3 (RGB).
+    size
+        Pixels, one number or (height, width).
+
+    Returns
+    -------
+    ImageSet
+        `X` of shape (n_pictures, channels, height, width), uint8; `y` is None.
+
+    Raises
+    ------
+    DataError
+        A path does not exist, or no picture can be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Image.new("RGB", (40, 30), "white").save(f"{folder}/cat.png")
+    ...     pictures = load_pictures(folder, channels=1, size=(28, 32))
+    >>> pictures.X.shape, int(pictures.X.min()), pictures.ids
+    ((1, 1, 28, 32), 255, ('cat',))
+    """
+    if channels not in (1, 3):
+        raise DataError(f"channels={channels!r}: pictures are read with 1 channel (greyscale) or 3 (RGB). Choose one.")
+    where, files = find_pictures(paths)
+    names = [str(file) for file in files]
+    X, kept, problems = read_pictures(where, files, names, size, channels)
+    return ImageSet(
+        X=X,
+        y=None,
+        source=where,
+        paths=tuple(files[i] for i in kept),
+        ids=tuple(files[i].stem for i in kept),
+        skipped=left_out(names, kept),
+        problems=problems,
+    )
+
+
+def _unreadable(path: str | PathLike[str], error: OSError) -> DataError:
+    return DataError(f"{path}: cannot be read ({error.strerror or error}). Check its permissions.")
 
 
 def _what_else(path: Path) -> str:

@@ -3,7 +3,6 @@
 import io
 import operator
 import os
-import warnings
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from os import PathLike
@@ -30,48 +29,14 @@ class Pictures(NamedTuple):
     problems: tuple[str, ...]
 
 
-def load_pictures(
-    paths: str | PathLike[str] | Iterable[str | PathLike[str]], channels: int, size: Size
-) -> tuple[NDArray[np.uint8], tuple[Path, ...]]:
-    """Pictures without labels, brought to the channels and size that a network reads, by the rules of `load_images`.
-
-    Parameters
-    ----------
-    paths
-        A picture, a folder of pictures (its own files, sorted by name), or several of them.
-    channels
-        1 (greyscale: 0.299 R + 0.587 G + 0.114 B, ITU-R 601) or 3 (RGB).
-    size
-        Pixels, one number or (height, width).
-
-    Returns
-    -------
-    X
-        uint8 array of shape (n_pictures, channels, height, width).
-    paths
-        The file of each picture.
-
-    Warns
-    -----
-    UserWarning
-        Some pictures cannot be read; they are left out.
+def find_pictures(paths: str | PathLike[str] | Iterable[str | PathLike[str]]) -> tuple[str, list[Path]]:
+    """What was given, for messages, and the files of all pictures there: one or more.
 
     Raises
     ------
     DataError
-        A path does not exist, or no picture can be read.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     Image.new("RGB", (40, 30), "white").save(f"{folder}/cat.png")
-    ...     X, paths = load_pictures(folder, channels=1, size=(28, 32))
-    >>> X.shape, int(X.min()), paths[0].name
-    ((1, 1, 28, 32), 255, 'cat.png')
+        A path does not exist, or no picture is there.
     """
-    if channels not in (1, 3):
-        raise DataError(f"channels={channels!r}: pictures are read with 1 channel (greyscale) or 3 (RGB). Choose one.")
     given = [Path(p).expanduser() for p in ([paths] if isinstance(paths, str | PathLike) else paths)]
     files: list[Path] = []
     for path in given:
@@ -87,10 +52,7 @@ def load_pictures(
     where = str(given[0]) if len(given) == 1 else f"{len(given)} paths"
     if not files:
         raise DataError(f"{where}: no pictures here. Give a picture or a folder of pictures.")
-    X, kept, problems = read_pictures(where, files, [str(file) for file in files], size, channels)
-    for problem in problems:
-        warnings.warn(problem, stacklevel=2)
-    return X, tuple(files[i] for i in kept)
+    return where, files
 
 
 def read_pictures(
@@ -228,6 +190,16 @@ def note(names: Sequence[str], noun: str, what: str) -> str | None:
     return f"{len(names)} {noun}{'s' * (len(names) != 1)} {what}: {shortened(names)}" if names else None
 
 
+def left_out(names: Sequence[str], kept: Sequence[int]) -> tuple[str, ...]:
+    """Names of what was not kept.
+
+    >>> left_out(["a.png", "b.png", "c.png"], [0, 2])
+    ('b.png',)
+    """
+    there = set(kept)
+    return tuple(name for i, name in enumerate(names) if i not in there)
+
+
 def shortened(names: Sequence[str]) -> str:
     """The first few names."""
     return ", ".join([*names[:_SHOWN], *["..."] * (len(names) > _SHOWN)])
@@ -256,8 +228,8 @@ def _decode(file: Path | bytes, size: tuple[int, int] | None, channels: int | No
                 # that is wanted leaves the interpolation something to average.
                 image.draft(None, (2 * max(size), 2 * max(size)))
             ImageOps.exif_transpose(image, in_place=True)
-            deep = image.mode.startswith("I")
-            flat = _flatten(image, channels)
+            deep = _is_16_bit(image)
+            flat = _flatten(image, channels, deep)
             if size and flat.size != size[::-1]:
                 flat = flat.resize(size[::-1], Image.Resampling.BILINEAR)
             return np.asarray(flat), deep
@@ -268,13 +240,21 @@ def _decode(file: Path | bytes, size: tuple[int, int] | None, channels: int | No
         return None, str(error).split(": ")[0] or type(error).__name__
 
 
-def _flatten(image: Image.Image, channels: int | None) -> Image.Image:
+def _is_16_bit(image: Image.Image) -> bool:
+    # Pillow has read 16 bits of PNG as 32, of which PNG has none.
+    return image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG")
+
+
+def _flatten(image: Image.Image, channels: int | None, deep: bool) -> Image.Image:
     """The picture in mode L or RGB: greyscale stays so unless `channels` says otherwise."""
     if image.mode.startswith("I"):
         values = np.asarray(image)
-        if values.min() < 0 or values.max() > 0xFFFF:
-            raise ValueError("32-bit integers")
-        image = Image.fromarray((values >> 8).astype(np.uint8))
+        if deep:
+            values = values >> 8
+        elif values.min() < 0 or values.max() > 255:
+            # How bright its brightest value is, nothing says; a guess by each picture would not compare them.
+            raise ValueError(f"32-bit integers from {values.min()} to {values.max()}, not 0 to 255")
+        image = Image.fromarray(values.astype(np.uint8))
     elif image.mode == "F":
         raise ValueError("32-bit floats")
     grey = image.mode in ("1", "L", "LA", "La")

@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from depthwise.errors import NotationError, TargetError
-from depthwise.files import SAVED_SUFFIX
+from depthwise.files import SAVED_SUFFIX, check_readable
 from depthwise.graph import Graph, SizedGraph
 from depthwise.layers import Layer, as_layers
 from depthwise.layers.layer import whole
@@ -92,6 +92,7 @@ def _opened(target: Any) -> Target:
     if inspect.isclass(target) or inspect.isroutine(target):
         target = _called(target, target.__name__)
     if isinstance(target, (str, Path)) and str(target).endswith(SAVED_SUFFIX):
+        check_readable(target)  # before PyTorch is imported, which takes seconds
         from depthwise.training import load
 
         target = load(target)

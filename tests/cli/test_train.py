@@ -1,12 +1,16 @@
 """What ``depthwise train`` is told reaches the estimator; what it cannot be told is one line."""
 
 import json
+from importlib import import_module
 
 import numpy as np
 import pytest
 
+from depthwise.data import augmentation
 from depthwise.data.augmentation import CutMix, RandomCrop, RandomFlip
-from depthwise.training import NeuralNetClassifier, load
+from depthwise.training import NeuralNetClassifier, load, optimizers, schedules
+
+train = import_module("depthwise.cli.train")  # the package calls its verb so
 
 
 @pytest.fixture
@@ -56,14 +60,30 @@ def test_a_training_that_broke_down_is_status_1_and_its_best_epoch_is_kept(run, 
     assert np.isfinite(load(tmp_path / "net.safetensors").predict_proba(np.load(shades)["X"])).all()
 
 
+def test_the_words_of_the_options_are_those_of_training():
+    assert tuple(optimizers.OPTIMIZERS) == train.OPTIMIZERS
+    assert train.SCHEDULES == schedules.SCHEDULES
+    assert {kind for kind, _ in train.AUGMENTATIONS.values()} <= set(augmentation.__all__)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (("--augment", "flop"), "--augment: there is no 'flop'. Did you mean 'flip'? There are: flip, flip_both, crop"),
-        (("--batch-size", "10x"), "--batch-size is '10x' but must be a number, or stages as 10x32,5x256 (epochs x im"),
-        (("--batch-size", "0"), "batch_size is 0 but must be a whole number of 1 or more"),
-        (("--schedule", "cosin"), "schedule is 'cosin' but must be one of 'constant', 'cosine'"),
-        (("--early-stopping", "0"), "early_stopping is 0 but must be None, a whole number of 1 or more"),
+        (
+            ("--batch-size", "10x"),
+            "--batch-size is '10x' but must be a number of 1 or more, or stages as 10x32,5x256 (",
+        ),
+        (
+            ("--batch-size", "0"),
+            "--batch-size is '0' but must be a number of 1 or more, or stages as 10x32,5x256 (epoch",
+        ),
+        (
+            ("--schedule", "cosin"),
+            "--schedule: there is no 'cosin'. Did you mean 'cosine'? There are: constant, cosine",
+        ),
+        (("--optimizer", "adm"), "--optimizer: there is no 'adm'. Did you mean 'adam'? There are: adam, adamw, nadam,"),
+        (("--learning-rate", "0"), "learning_rate is 0.0 but must be a number above 0"),
     ],
 )
 def test_a_mistake_is_one_message_and_nothing_is_written(run, shades, tmp_path, words, message):

@@ -38,6 +38,58 @@ def test_the_command_line_imports_nothing_heavy(arguments):
     assert not heavy_imports(*arguments)
 
 
+SLIPS = [
+    "train nowhere --layers 8C3-N -o x.safetensors",
+    "train digits --layers 8C3-XX -o x.safetensors",
+    "train digits --layers 8C3-N -o no/such/folder/x.safetensors",
+    "train digits --layers 8C3-N -o x.safetensors --schedule cosin",
+    "train digits --layers 8C3-N -o x.safetensors --optimizer adm",
+    "train digits --layers 8C3-N -o x.safetensors --augment flop",
+    "train digits --layers 8C3-N -o x.safetensors --batch-size 0",
+    "train digits --layers 8C3-N -o x.safetensors --epochs 0",
+    "train digits --layers 8C3-N -o x.safetensors --size axb",
+    "test nowhere.safetensors digits",
+    "test {here} nowhere",
+    "predict nowhere.safetensors digits",
+    "predict {here} nowhere.png",
+    "predict {here} nowhere.csv --submission s.csv",
+    "predict {here} digits --submission no/such/folder/s.csv",
+    "look {here} nowhere",
+    "look {here} digits --what nothing",
+    "look {here} digits -o {here}/look",
+    "report {here} nowhere",
+    "report nowhere.safetensors digits",
+    "report {here} digits -o no/such/folder/r.html",
+    "export nowhere.safetensors net.py",
+    "export {here} no/such/folder/net.py",
+    "search nowhere --params 10k",
+    "search digits --params 10k -o no/such/folder/x.safetensors",
+    "analyze nowhere.safetensors",
+    "demo -o no/such/folder",
+]
+"""What is refused before PyTorch, scikit-learn and matplotlib are imported: they take seconds."""
+
+MISTAKES = """
+import sys
+from depthwise.cli import main
+for slip in sys.argv[1:]:
+    sys.argv = ["depthwise", *slip.split()]
+    try:
+        main()
+    except SystemExit as end:
+        print(end.code, *sorted({"torch", "sklearn", "matplotlib"} & set(sys.modules)), slip)
+"""
+
+
+def test_a_slip_is_told_before_anything_heavy_is_imported(tmp_path):
+    (tmp_path / "here.safetensors").write_bytes(b"as good as a network, until it is read")
+    slips = [slip.format(here="here.safetensors") for slip in SLIPS]
+    command = [sys.executable, "-c", MISTAKES, *slips]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines() == [f"2 {slip}" for slip in slips]
+    assert [path.name for path in tmp_path.iterdir()] == ["here.safetensors"]
+
+
 def test_a_heavy_import_is_seen(tmp_path):
     (tmp_path / "room.py").write_text("def build():\n    import torch.nn\n")
     assert not heavy_imports("-c", "import room", cwd=tmp_path)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from depthwise.cli.options import AsJson, Seed, print_json
+from depthwise.files import check_writable
 from depthwise.tables import wants_color
 
 LAYERS = "[32C3ps]*2-64C3s2ps-D0.25-64N-D0.5-N"
@@ -21,16 +22,15 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Table, training, accuracy and pictures on scikit-learn's handwritten digits, in under a minute."""
+    pictures = {"history": output / "history.png", "weights": output / "weights.png"}
+    check_writable(pictures["history"])
     from sklearn.model_selection import train_test_split
 
     from depthwise.data import load_images
     from depthwise.displays import HistoryDisplay, WeightsDisplay
-    from depthwise.files import check_writable
     from depthwise.network import analyze, check
     from depthwise.training import NeuralNetClassifier
 
-    pictures = {"history": output / "history.png", "weights": output / "weights.png"}
-    check_writable(pictures["history"])
     digits = load_images("digits")
     if not as_json:
         shape = digits.input_shape

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from depthwise.cli.options import AsJson, print_json
+from depthwise.cli.options import AsJson, open_network, print_json
+from depthwise.files import check_writable
 
 
 def export(
@@ -18,9 +19,8 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write a saved network for programs without depthwise."""
-    from depthwise.training import load
-
-    load(network).export(output)
+    check_writable(output)
+    open_network(network).export(output)
     size = output.stat().st_size
     if as_json:
         print_json({"path": str(output), "bytes": size})

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from depthwise.cli.design import Count, read_count, read_norm
-from depthwise.cli.options import AsJson, ImageSize, Seed, print_json, print_problems, read_size
+from depthwise.cli.options import AsJson, ImageSize, Seed, check_data, print_json, print_problems, read_size
 from depthwise.errors import NoDesignError, StudyError
+from depthwise.files import check_network_path
 
 if TYPE_CHECKING:
     from depthwise.data import ImageSet
@@ -47,15 +48,16 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Race the designs for these images and this budget; the best network, trained; exit status 1 if none fits."""
+    start = time.monotonic()
+    bounds: dict[str, Any] = {"params": read_count("--params", params), "macs": read_count("--macs", macs)}
+    sides = read_size(size)
+    if output is not None:
+        check_network_path(output)
+    check_data(data)
     from depthwise.data import load_images
-    from depthwise.files import check_network_path
     from depthwise.search import ArchitectureSearch
     from depthwise.training import NeuralNetClassifier
 
-    start = time.monotonic()
-    bounds: dict[str, Any] = {"params": read_count("--params", params), "macs": read_count("--macs", macs)}
-    if output is not None:
-        check_network_path(output)
     race = ArchitectureSearch(
         (),
         estimator=NeuralNetClassifier([], batch_size=batch_size, learning_rate=learning_rate, verbose=0),
@@ -66,7 +68,7 @@ def search(
         random_state=seed,
         verbose=0 if as_json else 1,
     )
-    images = load_images(data, size=read_size(size)).require_classes()
+    images = load_images(data, size=sides).require_classes()
     print_problems(images)
     found = _design(images, bounds, norm)
     race.designs, race.rungs = _choose(race, found, images)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from torch import Tensor
 from depthwise import __version__
 from depthwise.analysis.health import TrainingHealth
 from depthwise.errors import DepthwiseError, FileError
+from depthwise.files import check_readable
 from depthwise.graph import Graph
 from depthwise.layers import with_input
 from depthwise.layers.ops import format_shape
@@ -50,9 +50,8 @@ def load(path: str | os.PathLike[str]) -> NeuralNetClassifier | NeuralNetRegress
     depthwise.errors.FileError: nowhere.safetensors: cannot be read (No such file or directory). Check path and \
 permissions.
     """
+    check_readable(path)
     try:
-        with Path(path).open("rb"):
-            pass
         with safe_open(path, "pt") as file:
             about = _read_about(path, (file.metadata() or {}).get(KEY))
             try:

@@ -28,6 +28,7 @@ def read(tmp_path, write_picture):
         (["file_name", "photos/c.png", "photos/a.png"], None),
         (["id,Label,image,weight", "1,cat,photos/c.png,2", "2,dog,photos/a.png,2"], ["cat", "dog"]),
         (["file;label", "photos/c.png;cat, black", "photos/a.png;dog"], ["cat, black", "dog"]),
+        (["photos/c.png;cat, black, big", "photos/a.png;dog"], ["cat, black, big", "dog"]),
         (['photos/c.png,"small; striped; young"', 'photos/a.png,"a ""dog"""'], ["small; striped; young", 'a "dog"']),
         (["image_id,file", "7,photos/c.png", "3,photos/a.png"], None),
         (["photos/c.png,01", "photos/a.png,1"], ["01", "1"]),

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, NamedTuple, Self
 from numpy.typing import NDArray
 
 from depthwise.data.layout import is_missing, read_labels
+from depthwise.data.pictures import is_picture
 from depthwise.errors import DataError
 
 LABELS = ("label", "labels", "class", "target", "y")
@@ -118,7 +119,12 @@ def lines_of(path: Path, stream: BinaryIO) -> Iterator[Line]:
 def separator_of(text: str) -> str:
     """What separates the fields of a line: the commonest of comma, semicolon and tab outside quotes.
 
-    >>> separator_of('1.png,"small; striped; young"'), separator_of("file;label")
-    (',', ';')
+    Before that counts whether it leaves the name of a picture in a field of its own.
+
+    >>> separator_of('1.png,"small; striped; young"'), separator_of("file;label"), separator_of("1.png;small, striped")
+    (',', ';', ';')
     """
-    return max(",;\t", key=_QUOTED.sub("", text).count)
+    bare = _QUOTED.sub("", text)
+    return max(
+        ",;\t", key=lambda mark: (any(is_picture(field.strip()) for field in bare.split(mark)), bare.count(mark))
+    )

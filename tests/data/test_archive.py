@@ -86,6 +86,7 @@ def test_parts_inside_and_beside(tmp_path):
             ),
         ),
         (["train/cat/1.png", "test/cat/2.png", "test/cat/deep/3.png", "test/4.png"], ["cat"], ()),
+        (["cat/1.png", "cat/deep/2.png"], ["cat"], ("1 folder skipped, inside a class folder: cat/deep",)),
     ],
 )
 def test_what_is_left_out_is_said(tmp_path, names, labels, problems):

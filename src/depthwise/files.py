@@ -48,7 +48,10 @@ def check_folder(path: str | os.PathLike[str]) -> None:
         A file stands in its place, or there is no permission.
     """
     place = Path(path)
-    there = next(each for each in (place, *place.parents) if each.exists())
+    try:
+        there = next(each for each in (place, *place.parents) if each.exists())
+    except OSError as problem:  # no name that a folder can have
+        raise FileError(f"{place}: cannot be written ({problem.strerror}). Give another folder.") from None
     if not there.is_dir():
         raise FileError(f"{place}: {there} is a file, not a folder. Give another folder.")
     if not os.access(there, os.W_OK):

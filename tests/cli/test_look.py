@@ -98,6 +98,10 @@ def test_several_images_are_of_all_classes():
             ("net.safetensors", "shades", "-o", "numbers.safetensors/look"),
             "numbers.safetensors/look: numbers.safetensors is a file, not a folder. Give another folder.\n",
         ),
+        (
+            ("net.safetensors", "shades", "-o", "n" * 300),
+            "n: cannot be written (File name too long). Give another fold",
+        ),
         (("net.safetensors", "nowhere"), "nowhere: no such file or folder"),
         (("rows.safetensors", "shades"), "the network reads rows of 10 values, not pictures."),
     ],

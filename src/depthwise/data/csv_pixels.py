@@ -70,7 +70,7 @@ class _Rows:
                     raise self.fault()
                 before, after = fields[:n_before], fields[n_before + self.row.pixels :]
                 text = separator.join(self._pixels_of(fields))
-            else:  # most lines, and five times as fast
+            else:  # most lines: their pixels need not be told apart here
                 *before, text = line.text.split(separator, n_before)
                 text, *after = text.rsplit(separator, n_after)
             for column, value in zip(self.columns, (*before, *after), strict=False):

@@ -184,6 +184,11 @@ def verify(target: object, input_shape: Iterable[int] | None = None, n_outputs: 
     Verification
         ``.ok``, and for each operation whether each of its units depends on exactly the pixels that the analysis says.
 
+    Raises
+    ------
+    TargetError
+        The target is no network of one input, or fails with such images.
+
     Examples
     --------
     >>> verify("8C5-MP2-8C3-10N", (1, 28, 28)).ok

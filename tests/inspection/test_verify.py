@@ -83,6 +83,11 @@ def test_a_module_that_looks_at_values_cannot_be_compared():
         verify_module(ByValue(), (1, 12, 12))
 
 
+def test_a_lazy_module_is_verified_and_stays_lazy():
+    net = nn.Sequential(nn.LazyConv2d(2, 3), nn.ReLU())
+    assert verify_module(net, (1, 8, 8)).ok and net[0].has_uninitialized_params()
+
+
 def test_rows_of_values_have_no_fields():
     with pytest.raises(SizeError) as raised:
         verify_module(nn.Linear(3, 3), (3,))

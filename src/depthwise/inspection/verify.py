@@ -19,6 +19,7 @@ from depthwise.graph import SizedGraph, SizedNode
 from depthwise.layers.mixing import Opaque, Reshape
 from depthwise.layers.shapes import Shape, format_shape
 from depthwise.trace.layout import BATCH, Traced
+from depthwise.trace.tracing import initialized
 from depthwise.trace.watching import Watch
 
 LARGEST_SIDE = 64
@@ -112,6 +113,11 @@ def verify_module(module: nn.Module, input_shape: Iterable[int]) -> Verification
     input_shape
         ``(channels, height, width)``; other numbers of axes too.
 
+    Raises
+    ------
+    TargetError
+        The module cannot be called with such images, or does other things with other batches of them.
+
     Examples
     --------
     >>> check = verify_module(nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2)), (1, 9, 9))
@@ -126,7 +132,7 @@ def verify_module(module: nn.Module, input_shape: Iterable[int]) -> Verification
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        watch = Watch(_on_cpu(module), shape)
+        watch = Watch(_on_cpu(initialized(module, [shape], [None])), shape)
         graph = watch.graph.at(shape)
         rows = [_sampled(side) for side in shape[1:]]
         seen = [_Seen(axis, watch.renamed) for axis in range(len(rows))]

@@ -5,20 +5,25 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from operator import is_
 from typing import Any
 
 import torch
 from torch import nn
 
-from depthwise.errors import SizeError, TargetError
+from depthwise.errors import DepthwiseError, TargetError
 from depthwise.graph import Graph
 from depthwise.layers.shapes import checked_shape
 from depthwise.trace.answering import Answering
+from depthwise.trace.following import as_it_was, follow
 from depthwise.trace.layout import Traced
 from depthwise.trace.recorder import Recorder
 from depthwise.trace.sums import end
 from depthwise.trace.unknown import NeedsValuesError
+
+SEVERAL_INPUTS = (
+    "Give all of them: inputs=((3, 224, 224), (3, 224, 224)) as shapes without the batch, "
+    "or as example tensors with it."
+)
 
 
 def trace_module(module: nn.Module, input_shape: Iterable[int] | None = None, inputs: Any = None) -> Graph:
@@ -60,8 +65,7 @@ def trace_module(module: nn.Module, input_shape: Iterable[int] | None = None, in
     module = _unwrapped(module)
     if isinstance(module, torch.jit.ScriptModule):
         return _scripted(module, shapes, examples)
-    if any(isinstance(part, nn.modules.lazy.LazyModuleMixin) for part in module.modules()):
-        module = _initialized(module, shapes, examples)
+    module = initialized(module, shapes, examples)
     try:
         return _recorded(module, shapes, examples, observed=False)
     except NeedsValuesError:
@@ -71,14 +75,10 @@ def trace_module(module: nn.Module, input_shape: Iterable[int] | None = None, in
 def _scripted(module: nn.Module, shapes: list[tuple[int, ...]], examples: list[Any]) -> Graph:
     from depthwise.trace.scripted import trace_script
 
-    flags = [(part, part.training) for part in module.modules()]
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        module.eval()
-        try:
-            return trace_script(module, shapes, _images(shapes, examples, "cpu", torch.float32))
-        finally:
-            for part, flag in flags:
-                part.training = flag
+    with torch.no_grad(), as_it_was(list(module.named_modules()), observed=True):
+        images = _images(shapes, examples, "cpu", torch.float32)
+        with own_errors(module, len(images)):
+            return trace_script(module, shapes, images)
 
 
 def _given(module: nn.Module, input_shape: Any, inputs: Any) -> tuple[list[tuple[int, ...]], list[Any]]:
@@ -109,13 +109,17 @@ def _unwrapped(module: nn.Module) -> nn.Module:
         module = inner
 
 
-def _initialized(module: nn.Module, shapes: list[tuple[int, ...]], examples: list[Any]) -> nn.Module:
-    """A copy of a module with lazy parameters, which one run on an empty image has given their shapes."""
+def initialized(module: nn.Module, shapes: list[tuple[int, ...]], examples: list[Any]) -> nn.Module:
+    """The module; if it has lazy parameters a copy, which one run on an empty image has given their shapes."""
+    if not any(isinstance(part, nn.modules.lazy.LazyModuleMixin) for part in module.modules()):
+        return module
     module = copy.deepcopy(module)
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         try:
             module(*_images(shapes, examples, "cpu", torch.float32))
         except Exception as problem:
+            if is_out_of_memory(problem):
+                raise
             with suppress(NeedsValuesError):
                 _recorded(module, shapes, examples, observed=False)  # tells which layer does not fit
             raise TargetError(
@@ -148,20 +152,8 @@ def _recorded(module: nn.Module, shapes: list[tuple[int, ...]], examples: list[A
         for place, (image, shape) in enumerate(zip(images, shapes, strict=True)):
             recorder.add_input(image, shape, place)
         follow(parts, recorder)
-        answering = Answering(recorder, observed)
-        try:
-            with answering:
-                output = module(*images)
-        except SizeError:
-            raise
-        except TypeError as problem:
-            raise _arguments(module, problem, len(images)) from problem
-        except Exception as problem:
-            where = recorder.failed
-            raise TargetError(
-                f"{type(module).__name__} cannot be traced: {'layer ' + repr(where) + ': ' if where else ''}"
-                f"{type(problem).__name__}: {problem}"
-            ) from problem
+        with own_errors(module, len(images), recorder), Answering(recorder, observed):
+            output = module(*images)
     found = first_traced(recorder, output)
     if found is None:
         raise _lost(module, output)
@@ -181,14 +173,43 @@ def _lost(module: nn.Module, output: Any) -> TargetError:
     )
 
 
-def _arguments(module: nn.Module, problem: TypeError, given: int) -> TargetError:
-    text = str(problem)
-    if "positional argument" not in text and "missing" not in text:
-        return TargetError(f"{type(module).__name__} cannot be traced: TypeError: {text}")
-    return TargetError(
-        f"{text}; it was called with {given} input{'s' * (given != 1)}. Give all of them: "
-        "inputs=((3, 224, 224), (3, 224, 224)) as shapes without the batch, or as example tensors with it."
-    )
+@contextmanager
+def own_errors(
+    module: nn.Module, n_inputs: int, recorder: Recorder | None = None, several: str = SEVERAL_INPUTS
+) -> Iterator[None]:
+    """Tell what a module raises as an error of ours, with the part that it was in; not that memory has run out.
+
+    Parameters
+    ----------
+    module
+        What is called.
+    n_inputs
+        With how many inputs.
+    recorder
+        Knows the part.
+    several
+        What to do about a module of other inputs.
+    """
+    try:
+        yield
+    except DepthwiseError:
+        raise
+    except Exception as problem:
+        if is_out_of_memory(problem):
+            raise
+        text = str(problem)
+        if isinstance(problem, TypeError) and ("positional argument" in text or "missing" in text):
+            called = f"it was called with {n_inputs} input{'s' * (n_inputs != 1)}"
+            raise TargetError(f"{text}; {called}. {several}") from problem
+        where = f"layer {recorder.failed!r}: " if recorder is not None and recorder.failed else ""
+        raise TargetError(
+            f"{type(module).__name__} cannot be traced: {where}{type(problem).__name__}: {text}"
+        ) from problem
+
+
+def is_out_of_memory(problem: BaseException) -> bool:
+    """Whether memory has run out, on the processor too, where PyTorch has no class for it."""
+    return isinstance(problem, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(problem)
 
 
 def first_traced(recorder: Recorder, output: Any) -> Traced | None:
@@ -207,70 +228,3 @@ def _parts(output: Any) -> Iterable[Any]:
     if hasattr(output, "values"):
         return output.values()
     return vars(output).values() if hasattr(output, "__dict__") else ()
-
-
-@contextmanager
-def as_it_was(named: list[tuple[str, nn.Module]], observed: bool) -> Iterator[None]:
-    """In evaluation and uncompiled; afterwards flags, attributes, buffers and random state are as before."""
-    parts = [part for _, part in named]
-    tables = ("_parameters", "_buffers", "_modules")
-    before = [(part, dict(part.__dict__), [dict(part.__dict__[table]) for table in tables]) for part in parts]
-    values = (
-        [(value, value.detach().clone()) for value in (*parts[0].buffers(), *parts[0].parameters())] if observed else []
-    )
-    state = torch.get_rng_state()
-    for part in parts:
-        part.__dict__["training"] = False
-        part.__dict__.pop("_compiled_call_impl", None)
-        for name, child in part._modules.items():
-            inner = None if child is None else getattr(child, "_orig_mod", None)
-            if inner is not None:
-                part._modules[name] = inner
-    try:
-        yield
-    finally:
-        for part, attributes, contents in before:
-            for table, content in zip(tables, contents, strict=True):
-                if _differs(part.__dict__[table], content):
-                    attributes[table].clear()
-                    attributes[table].update(content)
-            part.__dict__.clear()
-            part.__dict__.update(attributes)
-        for value, kept in values:
-            if value.device.type != "meta" and not torch.equal(value, kept):
-                value.detach().copy_(kept)
-        torch.set_rng_state(state)
-
-
-def _differs(now: dict[str, Any], before: dict[str, Any]) -> bool:
-    return now.keys() != before.keys() or not all(map(is_, now.values(), before.values()))
-
-
-def follow(parts: list[tuple[str, nn.Module]], recorder: Recorder) -> None:
-    """Let every part tell the recorder when the forward pass is in it, until ``as_it_was`` ends.
-
-    A forward method of the instance's own costs a tenth of what two hooks cost, and sees direct calls too.
-    """
-    for path, part in parts[1:]:
-        part.__dict__["forward"] = _followed(path, part, recorder)
-
-
-def _followed(path: str, part: nn.Module, recorder: Recorder) -> Any:
-    forward, place, nodes, leaf = part.forward, recorder.place, recorder.nodes, not part._modules
-
-    def run(*args: Any, **kwargs: Any) -> Any:
-        start = len(nodes)
-        place.append((path, part))
-        try:
-            result = forward(*args, **kwargs)
-        except BaseException:
-            recorder.failed = recorder.failed or path
-            raise
-        finally:
-            place.pop()
-        recorder.failed = ""  # whatever failed inside was caught there
-        if leaf and len(nodes) > start:
-            recorder.close(path, start)
-        return result
-
-    return run

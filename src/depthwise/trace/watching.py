@@ -12,11 +12,13 @@ from torch.overrides import TorchFunctionMode
 from depthwise.errors import TargetError
 from depthwise.graph import Graph
 from depthwise.trace.answering import Answering, function_name
+from depthwise.trace.following import as_it_was, follow
 from depthwise.trace.layout import Traced
 from depthwise.trace.recorder import Recorder
 from depthwise.trace.sums import end
-from depthwise.trace.tracing import as_it_was, first_traced, follow
+from depthwise.trace.tracing import first_traced, own_errors
 
+ONE_INPUT = "Give a module that takes a batch of images and nothing else."
 Look = Callable[[Traced, torch.Tensor], None]
 
 
@@ -34,17 +36,22 @@ class Watch:
     ----------
     graph
         What was traced.
+
+    Raises
+    ------
+    TargetError
+        The module cannot be called with such images.
     """
 
     def __init__(self, module: nn.Module, input_shape: tuple[int, ...]) -> None:
         self.parts = list(module.named_modules())
-        recorder = Recorder(self.parts)
+        self._recorder = recorder = Recorder(self.parts)
         image = torch.rand((1, *input_shape))
         recorder.add_input(image, input_shape, 0)
         noting = _Noting(recorder)
         with torch.no_grad(), as_it_was(self.parts, observed=True):
             follow(self.parts, recorder)
-            with noting:
+            with own_errors(module, 1, recorder, ONE_INPUT), noting:
                 output = module(image)
         found = first_traced(recorder, output)
         if found is None:
@@ -60,13 +67,16 @@ class Watch:
         Raises
         ------
         TargetError
-            The module does other things with these images than it did when it was traced.
+            The module does other things with these images than it did when it was traced, or refuses them.
         """
         assert self.input is not None
         look(self.input, images)
         images = images.clone()  # the module may work in place
-        with torch.no_grad(), as_it_was(self.parts, observed=True), _Looking(self.calls, look) as looking:
-            self.parts[0][1](images)
+        module, looking = self.parts[0][1], _Looking(self.calls, look)
+        with torch.no_grad(), as_it_was(self.parts, observed=True):
+            follow(self.parts, self._recorder)
+            with own_errors(module, 1, self._recorder, ONE_INPUT), looking:
+                module(images)
         if looking.place != len(self.calls):
             raise TargetError(_OTHER_WAY)
 

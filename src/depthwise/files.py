@@ -16,6 +16,8 @@ SAVED_SUFFIX = ".safetensors"
 """Ending of a trained network's file."""
 LONGEST_NAME = 200
 """Letters of its name that a draft takes over: file systems allow 255 bytes, and a draft needs ten more letters."""
+PICTURE_SUFFIXES = (".png", ".svg", ".pdf", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".eps", ".ps")
+"""Endings of a picture's file, by which matplotlib chooses its format."""
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
@@ -96,6 +98,28 @@ digits.safetensors.
             f"{place}: a trained network is written to a {SAVED_SUFFIX} file, not to {other}. "
             f"Write {place.with_suffix(SAVED_SUFFIX)}."
         )
+
+
+def check_picture_path(path: str | os.PathLike[str]) -> None:
+    """Refuse a path that tells no format of a picture.
+
+    >>> check_picture_path("designs.foo")
+    Traceback (most recent call last):
+    depthwise.errors.FileError: designs.foo: a picture is written as .png, .svg, .pdf, .jpg, .jpeg, .webp, .tif, \
+.tiff, .eps or .ps, not as .foo. Write designs.png.
+
+    Raises
+    ------
+    FileError
+        It has another ending, or none.
+    """
+    place = Path(path)
+    if place.suffix.lower() in PICTURE_SUFFIXES:
+        return
+    *endings, last = PICTURE_SUFFIXES
+    other = f"as {place.suffix}" if place.suffix else "without ending"
+    remedy = f"Write {place.with_suffix(endings[0])}." if place.name else "Give the path of a file."
+    raise FileError(f"{place}: a picture is written as {', '.join(endings)} or {last}, not {other}. {remedy}")
 
 
 def write_whole(path: str | os.PathLike[str], content: bytes) -> None:

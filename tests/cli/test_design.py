@@ -93,5 +93,9 @@ def test_it_draws_all_designs(run, tmp_path):
     assert (status, err) == (0, "")
     assert out.splitlines()[-1] == f"wrote the picture of all to {tmp_path / 'designs.png'}"
     assert (tmp_path / "designs.png").read_bytes().startswith(b"\x89PNG")
+    for name in ("designs", "designs.foo"):
+        status, out, err = run(*SMALL, "-o", tmp_path / "best.toml", "--plot", tmp_path / name)
+        assert (status, out) == (2, "") and f"{name}: a picture is written as .png, .svg, " in err
+        assert not (tmp_path / "best.toml").exists()
     status, out, err = run(*SMALL, "--plot", tmp_path / "there" / "is" / "none.png")
     assert (status, out) == (2, "") and "there is no folder" in err

@@ -7,6 +7,7 @@ from PIL import Image
 
 from depthwise.displays import HistoryDisplay, WeightsDisplay
 from depthwise.errors import DataError, FileError
+from depthwise.files import PICTURE_SUFFIXES
 from depthwise.inspection import LayerWeights
 
 
@@ -78,8 +79,58 @@ def test_a_path_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FileError, match="the picture cannot be written"):
         HistoryDisplay(history()).save(tmp_path / "file" / "history.png")
-    with pytest.raises(FileError, match="the picture cannot be written"):
-        HistoryDisplay(history()).save(tmp_path / "history.nonsense")
+
+
+ENDINGS = ".png, .svg, .pdf, .jpg, .jpeg, .webp, .tif, .tiff, .eps or .ps"
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "remedy"),
+    [
+        ("history.nonsense", "as .nonsense", "Write history.png."),
+        ("history", "without ending", "Write history.png."),
+        ("a.b/history", "without ending", "Write a.b/history.png."),
+        ("", "without ending", "Give the path of a file."),
+    ],
+)
+def test_a_path_that_tells_no_format_is_refused_before_anything_is_drawn(name, told, remedy, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    display = HistoryDisplay(history())
+    with pytest.raises(FileError) as caught:
+        display.save(name)
+    assert str(caught.value) == f"{name or '.'}: a picture is written as {ENDINGS}, not {told}. {remedy}"
+    assert not hasattr(display, "figure_") and not list(tmp_path.iterdir())
+
+
+def test_every_ending_is_one_that_matplotlib_writes(tmp_path):
+    display = WeightsDisplay(weights(1, 1, 3, 3)).plot()
+    assert {ending.removeprefix(".") for ending in PICTURE_SUFFIXES} <= set(
+        display.figure_.canvas.get_supported_filetypes()
+    )
+    for ending, start in ((".SVG", b"<?xml"), (".pdf", b"%PDF"), (".jpg", b"\xff\xd8"), (".eps", b"%!PS")):
+        display.save(tmp_path / f"weights{ending}")
+        assert (tmp_path / f"weights{ending}").read_bytes().startswith(start)
+
+
+@pytest.mark.parametrize("problem", [MemoryError(), OSError("encoder error"), ValueError("Image size is too large")])
+def test_a_picture_that_fails_leaves_the_file_that_was_there(problem, tmp_path, monkeypatch):
+    path = tmp_path / "history.png"
+    display = HistoryDisplay(history()).plot()
+    display.save(path)
+    before, savefig = path.read_bytes(), display.figure_.savefig
+
+    def fail(stream, **options):
+        savefig(stream, **options)  # it has written something by then
+        raise problem
+
+    monkeypatch.setattr(display.figure_, "savefig", fail)
+    for draw in (lambda: display.save(path), display.png):
+        with pytest.raises((FileError, MemoryError)) as caught:
+            draw()
+        if not isinstance(problem, MemoryError):
+            told = f"the picture cannot be drawn as png ({problem}). Show less, or write an .svg."
+            assert str(caught.value) == told
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
 
 
 def test_notebooks_show_the_picture():

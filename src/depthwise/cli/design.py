@@ -15,7 +15,7 @@ import typer
 
 from depthwise.cli.options import AsJson, print_json, read_shape, read_size
 from depthwise.errors import DesignError, NoDesignError
-from depthwise.files import check_writable, write_whole
+from depthwise.files import check_picture_path, check_writable, write_whole
 
 if TYPE_CHECKING:
     from depthwise.designer import Budget, DesignSet
@@ -158,6 +158,8 @@ def _writers(output: Path | None, plot: Path | None) -> list[Callable[[DesignSet
     ending = "" if output is None else output.suffix.lower()
     if output is not None and ending not in (".toml", ".py"):
         raise DesignError(f"{output}: a design is written as .toml or .py. Give the file one of these endings.")
+    if plot is not None:
+        check_picture_path(plot)
 
     def write(found: DesignSet, path: Path) -> str:
         write_whole(path, (found.best.to_toml() if ending == ".toml" else found.best.to_python()).encode())

@@ -10,6 +10,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any, Self
 
 from depthwise.errors import FileError
+from depthwise.files import check_picture_path, write_whole
 from depthwise.rules import Findings
 
 if TYPE_CHECKING:
@@ -45,28 +46,34 @@ class Display:
         raise NotImplementedError
 
     def save(self, path: str | Path) -> None:
-        """Write the picture; the suffix decides the format.
+        """Write the picture, whole or not at all; the suffix decides the format, folders that are missing are made.
 
         Raises
         ------
         FileError
-            The file cannot be written.
+            The suffix is none of a picture, the file cannot be written, or the picture is too large for its format.
         """
-        if not hasattr(self, "figure_"):
-            self.plot()
         place = Path(path)
+        check_picture_path(place)
+        content = self._render(place.suffix.lower().removeprefix("."))
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
-            self.figure_.savefig(place, dpi=DOTS_PER_INCH)
-        except (OSError, ValueError) as error:
+        except OSError as error:
             raise FileError(f"{place}: the picture cannot be written ({error}). Give another path.") from error
+        write_whole(place, content)
 
     def png(self) -> bytes:
         """The picture as a PNG."""
+        return self._render("png")
+
+    def _render(self, kind: str) -> bytes:
         if not hasattr(self, "figure_"):
             self.plot()
         stream = BytesIO()
-        self.figure_.savefig(stream, format="png", dpi=DOTS_PER_INCH)
+        try:
+            self.figure_.savefig(stream, format=kind, dpi=DOTS_PER_INCH)
+        except (OSError, ValueError) as error:  # more pixels than a format has, or an encoder that is not installed
+            raise FileError(f"the picture cannot be drawn as {kind} ({error}). Show less, or write an .svg.") from error
         return stream.getvalue()
 
     def _repr_html_(self) -> str:

@@ -73,6 +73,7 @@ def test_sparse_rows_are_refused_as_scikit_learn_does():
         (np.where(Y == "left", b"a", b"b"), "^y: Support for labels represented as bytes is not supported"),
         (np.zeros((60, 2, 2)), r"^y: (y should be a 1d array|Found array with dim 3)"),
         (Y[:59], "^X holds 60 images but y holds 59 targets"),
+        ([[0], [0, 1]] * 30, r"^y: setting an array element with a sequence\..* Give each image one"),
     ],
 )  # fmt: skip
 def test_labels_that_are_none(labels, message):

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from depthwise.displays.asking import put_channels_first
 from depthwise.errors import DataError, TrainingError
 from depthwise.layers import Output
-from depthwise.training import NeuralNetClassifier
+from depthwise.training import NeuralNetClassifier, NeuralNetRegressor
 from depthwise.training.batches import DeviceData
 from depthwise.training.inputs import arrange, input_shape_of, statistics
 from depthwise.training.validation import choose_validation
@@ -43,6 +44,22 @@ def test_arranging_moves_axes_and_copies_nothing():
     assert arrange(np.zeros((2, 4, 5)), (1, 4, 5)).shape == (2, 1, 4, 5)
     with pytest.raises(DataError, match="X: holds images of 5x4 but the network is made for 3x4x5"):
         arrange(np.zeros((2, 5, 4)), (3, 4, 5))
+
+
+@pytest.mark.parametrize("kind", [">f4", ">f8", ">i2"])
+def test_images_in_the_other_byte_order_are_the_same_images(kind):
+    images = np.random.default_rng(0).integers(0, 99, (12, 1, 6, 5)).astype(kind)
+    native = images.astype(images.dtype.newbyteorder("="))
+    assert not images.dtype.isnative
+    for shape in ((1, 6, 5), (30,)):
+        assert torch.equal(arrange(images, shape), arrange(native, shape))
+    assert put_channels_first(images).tolist() == native.tolist()
+    options = {"max_epochs": 1, "verbose": 0, "random_state": 0, "validation": None}
+    y = (np.arange(12) % 2).astype(">i8")
+    first, second = (NeuralNetClassifier([Output()], **options).fit(X, y) for X in (images, native))
+    assert np.array_equal(first.predict_proba(native), second.predict_proba(images))
+    numbers = NeuralNetRegressor([Output()], **options).fit(images, y.astype(">f8")).predict(images)
+    assert np.array_equal(numbers, NeuralNetRegressor([Output()], **options).fit(native, y).predict(native))
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,7 @@ def input_shape_of(images: NDArray[Any], declared: tuple[int, ...] | None) -> tu
 
 
 def arrange(images: NDArray[Any], shape: tuple[int, ...], name: str = "X") -> Tensor:
-    """The images as a tensor of shape ``(n_images, *shape)`` on the same memory.
+    """The images as a tensor of shape ``(n_images, *shape)``, on the same memory if they are in its byte order.
 
     Raises
     ------
@@ -166,6 +166,8 @@ def arrange(images: NDArray[Any], shape: tuple[int, ...], name: str = "X") -> Te
     Traceback (most recent call last):
     depthwise.errors.DataError: X: holds images of 1x8x8 but the network is made for 1x28x28. Resize them.
     """
+    # PyTorch takes the machine's own byte order alone; FITS and HDF5 files often have the other.
+    images = images.astype(images.dtype.newbyteorder("="), copy=False)
     with warnings.catch_warnings():
         # Of memory that may not be written to, such as a file's: nothing here writes to images.
         warnings.filterwarnings("ignore", "The given NumPy array is not writable", UserWarning)

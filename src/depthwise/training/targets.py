@@ -29,7 +29,10 @@ def check_lengths(X: Any, y: Any, where: str = "") -> None:
     """
     if y is None:
         raise DataError(f"{where}training requires y to be passed, but the target y is None. Write fit(X, y).")
-    shape = np.asarray(as_array(y)).shape
+    try:
+        shape = np.asarray(as_array(y)).shape
+    except ValueError as problem:  # rows of several lengths
+        raise DataError(f"{where}y: {problem} Give each image one target, or rows of one length.") from None
     if shape == ():
         raise DataError(f"{where}y is {y!r}, but it must hold one target for each image.")
     if len(X) != shape[0]:
@@ -54,7 +57,7 @@ def read_labels(y: Any) -> NDArray[Any]:
         return _read_one_hot(np.asarray(y))
     try:
         labels = column_or_1d(y, warn=True)
-        labels = _of_one_kind(labels) if labels.dtype == object else labels
+        labels = make_one_kind(labels) if labels.dtype == object else labels
         if labels.dtype.kind == "f":
             check_finite(labels, "y")
         check_classification_targets(labels)
@@ -65,7 +68,7 @@ def read_labels(y: Any) -> NDArray[Any]:
     return labels
 
 
-def _of_one_kind(labels: NDArray[Any]) -> NDArray[Any]:
+def make_one_kind(labels: NDArray[Any]) -> NDArray[Any]:
     """Labels of an array of objects, such as a column of a data frame: strings as they are, whole numbers as such."""
     kinds = {str if isinstance(label, str) else int if isinstance(label, Integral) else type(label): label
              for label in labels[::-1]}  # fmt: skip

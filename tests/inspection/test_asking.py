@@ -117,6 +117,43 @@ def test_images_that_do_not_fit_are_told(look):
         LOOKS[look]("net", np.zeros((1, 1, 9, 9)))
 
 
+NOT_ALIKE = (
+    "images: make no array (setting an array element with a sequence. The requested array has an inhomogeneous shape "
+    "after 3 dimensions. The detected shape was (2, 1, 1) + inhomogeneous part). Give one array, or rows of one shape."
+)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.array([[[["a"]]]]), "images: hold values of type <U1, no numbers. Give their pixels."),
+        (np.array([[[[None]]]]), "images: hold values of type object, no numbers. Give their pixels."),
+        (np.ones((1, 1, 8, 8), complex), "images: hold complex numbers. Give real ones, such as their magnitude."),
+        (torch.ones(1, 1, 8, 8) * 1j, "images: hold complex numbers. Give real ones, such as their magnitude."),
+        ([[[[1, 2]]], [[[1]]]], NOT_ALIKE),
+    ],
+)
+@pytest.mark.parametrize("look", LOOKS)
+def test_images_that_are_no_numbers_are_told(look, images, message):
+    with pytest.raises(DataError) as raised:
+        LOOKS[look](nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(72, 3)), images)
+    assert str(raised.value) == message
+
+
+@pytest.mark.parametrize("kind", [">f4", ">f8", ">i2", ">u4", "<f8", "u2", "f2", "g", "?"])
+def test_numbers_of_any_type_and_byte_order_are_read(kind):
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(72, 3))
+    images = np.arange(128).reshape(2, 1, 8, 8) % 2
+    for look in (read_activations, compute_saliency):
+        found, plain = look(net, images.astype(kind)), look(net, images.astype(np.float32))
+        assert np.array_equal(found.images, plain.images) and np.array_equal(found.values, plain.values)
+
+
+def test_targets_that_make_no_array_are_told():
+    with pytest.raises(DataError, match=r"^targets: make no array \("):
+        compute_saliency(nn.Sequential(nn.Flatten(), nn.Linear(64, 3)), np.zeros((2, 1, 8, 8)), [[0], [1, 2]])
+
+
 def test_a_network_without_classes_is_told():
     with pytest.raises(TargetError) as raised:
         compute_saliency(nn.Conv2d(1, 2, 3), torch.rand(1, 1, 8, 8))

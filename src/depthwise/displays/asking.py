@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from torch import Tensor, nn
+from torch import nn
 
 from depthwise.errors import DataError, TargetError
-from depthwise.training.inputs import arrange, input_shape_of, read_images
-from depthwise.training.targets import encode_labels
+from depthwise.inspection import ClassActivation, Saliency
+from depthwise.inspection.asking import read_array
+from depthwise.training.inputs import arrange, as_array, input_shape_of, read_images
+from depthwise.training.targets import encode_labels, make_one_kind
 
 UNBELIEVED = 0.1
 """Below this probability a map explains a class that the network does not see; a title says so."""
@@ -44,7 +46,7 @@ def read_pictures(net: object, X: Any) -> NDArray[Any]:
         There are none, or they are not of the size and channels that the network is made for.
     """
     read_module(net)
-    array = X.detach().cpu().numpy() if isinstance(X, Tensor) else np.asarray(X)
+    array = _as_array(X)
     demand_pictures(array)
     shape = getattr(net, "input_shape_", None)
     if shape is None or not isinstance(net, BaseEstimator):
@@ -55,12 +57,17 @@ def read_pictures(net: object, X: Any) -> NDArray[Any]:
     return pictures
 
 
-def put_channels_first(images: NDArray[Any]) -> NDArray[Any]:
+def _as_array(X: Any) -> NDArray[Any]:
+    return read_array(as_array(X), "X")
+
+
+def put_channels_first(X: Any) -> NDArray[Any]:
     """Images in the usual layouts as ``(n_images, channels, height, width)``.
 
     >>> put_channels_first(np.zeros((5, 8, 6, 3))).shape, put_channels_first(np.zeros((5, 8, 6))).shape
     ((5, 3, 8, 6), (5, 1, 8, 6))
     """
+    images = _as_array(X)
     demand_pictures(images)
     if images.ndim not in (3, 4):
         raise DataError(f"X: has {images.ndim} axes, but images need 3 or 4. Give (n_images, channels, height, width).")
@@ -87,23 +94,38 @@ def read_classes(net: object, y: Any, n_images: int) -> NDArray[np.int64] | None
     """
     if y is None:
         return None
-    labels = np.atleast_1d(y.cpu().numpy() if isinstance(y, Tensor) else np.asarray(y))
+    labels = np.atleast_1d(read_names(y))
     if labels.ndim != 1 or len(labels) not in (1, n_images):
         raise DataError(f"y: holds {len(labels)} classes for {n_images} images. Give one for each, or one for all.")
     labels = np.broadcast_to(labels, n_images)
     classes = getattr(net, "classes_", None)
     if classes is None or isinstance(net, nn.Module):
         return labels  # inspection checks them
-    if labels.dtype.kind != np.asarray(classes).dtype.kind and "U" in (
-        labels.dtype.kind,
-        np.asarray(classes).dtype.kind,
-    ):
+    kinds = {labels.dtype.kind, np.asarray(classes).dtype.kind} - {"O"}  # an array of objects holds strings, too
+    if "U" in kinds and len(kinds) > 1:
         known = ", ".join(map(repr, np.asarray(classes).tolist()[:5]))
         raise DataError(
             f"y: the label {labels.tolist()[0]!r} is none of the {len(classes)} classes of training ({known})."
         )
     columns: NDArray[np.int64] = encode_labels(labels, np.asarray(classes)).numpy()
     return columns
+
+
+def read_names(y: Any) -> NDArray[Any]:
+    """Labels as an array; of one kind, where it is one of objects, such as a data frame's column.
+
+    Raises
+    ------
+    DataError
+        They are of two kinds, or no labels.
+    """
+    labels = read_array(as_array(y), "y")
+    if labels.dtype != object or labels.ndim != 1:
+        return labels
+    labels = make_one_kind(labels)
+    if labels.dtype == object and not isinstance(labels[0], str):
+        raise DataError(f"y: holds {labels[0]!r}, which is no label. Give strings, or whole numbers.")
+    return labels
 
 
 def name_outputs(net: object) -> list[str] | None:
@@ -115,16 +137,14 @@ def name_outputs(net: object) -> list[str] | None:
     return names[1:] if len(names) == 2 and getattr(net, "n_outputs_", 2) == 1 else names
 
 
-def title_classes(targets: NDArray[np.int64], outputs: NDArray[np.float32], names: list[str] | None) -> list[str]:
+def title_classes(found: Saliency | ClassActivation, names: list[str] | None) -> list[str]:
     """A line an image: the explained class, its probability, and whether the network predicts something else."""
-    if outputs.shape[1] == 1 and names is not None:
-        return [f"{names[0]}: p = {1 / (1 + np.exp(-value)):.2f}" for value in outputs[:, 0]]
-    if outputs.shape[1] == 1:
-        return [f"output {value:.3g}" for value in outputs[:, 0]]
-    powers = np.exp(outputs - outputs.max(1, keepdims=True))
-    shares = powers / powers.sum(1, keepdims=True)
+    if found.outputs.shape[1] == 1 and names is None:
+        return [f"output {value:.3g}" for value in found.outputs[:, 0]]
+    if names is not None and len(names) == 1:
+        return [f"{names[0]}: p = {share:.2f}" for share in found.probabilities[:, 0]]
     lines = []
-    for target, row in zip(targets, shares, strict=True):
+    for target, row in zip(found.targets, found.probabilities, strict=True):
         best = int(row.argmax())
         line = f"{_name(names, target)}: p = {row[target]:.2f}"
         if best != target:

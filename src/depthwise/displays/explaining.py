@@ -86,7 +86,7 @@ class ExplanationDisplay(Display):
 
     def _lines(self) -> list[str]:
         """What stands above each image."""
-        return title_classes(self.found.targets, self.found.outputs, self.names)
+        return title_classes(self.found, self.names)
 
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw a row an image, into ``ax`` if it is given, and return the display."""

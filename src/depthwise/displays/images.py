@@ -43,7 +43,7 @@ class ImagesDisplay(Display):
     """
 
     def __init__(self, images: ArrayLike, labels: ArrayLike | None = None) -> None:
-        self.images = put_channels_first(np.asarray(images))
+        self.images = put_channels_first(images)
         self.labels = None if labels is None else [str(label) for label in np.asarray(labels).tolist()]
         if self.labels is not None and len(self.labels) != len(self.images):
             raise DataError(f"labels: holds {len(self.labels)} for {len(self.images)} images. Give one for each.")

@@ -6,7 +6,6 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import torch
 from torch import nn
 
 from depthwise.displays.asking import read_module, read_pictures
@@ -14,7 +13,7 @@ from depthwise.displays.display import Display
 from depthwise.displays.pictures import draw_grid
 from depthwise.errors import TargetError
 from depthwise.inspection import TopLosses, find_top_losses
-from depthwise.inspection.asking import compute_outputs, to_tensor, undisturbed
+from depthwise.inspection.probabilities import compute_probabilities
 from depthwise.training.targets import check_lengths
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ class TopLossesDisplay(Display):
 
     @classmethod
     def from_estimator(cls, net: Any, X: Any, y: Any, n_images: int = 9) -> Self:
-        """Find the largest losses of a fitted classifier, or of a module that gives logits.
+        """Find the largest losses of a fitted classifier, or of a module that gives logits or probabilities.
 
         Parameters
         ----------
@@ -71,9 +70,7 @@ class TopLossesDisplay(Display):
         module, images = read_module(net), read_pictures(net, X)
         check_lengths(images, y)
         if isinstance(net, nn.Module):
-            with undisturbed(module):
-                outputs = compute_outputs(module, to_tensor(module, images))
-            probabilities, classes = torch.softmax(outputs.double(), 1).cpu().numpy(), None
+            probabilities, classes = compute_probabilities(module, images), None
         elif hasattr(net, "predict_proba"):
             probabilities, classes = net.predict_proba(X), net.classes_
         else:

@@ -109,7 +109,7 @@ class ReceptiveFieldDisplay(Display):
         effective
             Whether to measure the effective field as well; or what was measured before.
         """
-        module, images = read_module(net), put_channels_first(np.asarray(X))
+        module, images = read_module(net), put_channels_first(X)
         analysis = read_analysis(net, images.shape[1:])
         field = find_unit_field(analysis, images[0], layer, unit)
         if effective is True:

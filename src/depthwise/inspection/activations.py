@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from depthwise.errors import TargetError
-from depthwise.inspection.asking import Array, batch_length, demand_module, refused, to_array, to_tensor, undisturbed
+from depthwise.inspection.asking import Array, batch_length, demand_module, to_array, to_tensor, undisturbed
 from depthwise.inspection.choosing import find_first_map, find_layer, hooked
+from depthwise.inspection.running import run_module
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,14 +76,11 @@ def read_activations(
         latest["values"] = output.detach().clone()  # a ReLU behind it may work in place
 
     with undisturbed(module), torch.no_grad():
-        try:
-            step = batch_length(module, tensor, max_bytes)
-            with hooked([chosen.part], keep):
-                for part in tensor.split(step):
-                    module(part)
-                    seen += [latest.pop("values")] if latest else []
-        except RuntimeError as problem:
-            raise refused(tensor, problem) from problem
+        step = batch_length(module, tensor, max_bytes)
+        with hooked([chosen.part], keep):
+            for part in tensor.split(step):
+                run_module(module, part)
+                seen += [latest.pop("values")] if latest else []
     if not seen:
         raise TargetError(f"layer {chosen.name!r}: does not run when images go through the network. Name another.")
     return Activations(chosen.name, to_array(tensor), to_array(torch.cat(seen)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from depthwise.errors import DataError, TargetError
-from depthwise.inspection.choosing import hooked
+from depthwise.inspection.choosing import hookable, hooked
+from depthwise.inspection.running import run_module
 from depthwise.layers.shapes import format_shape, how_to_fit
 from depthwise.modules import Network
 
@@ -20,14 +21,14 @@ BYTES_ON_PROCESSOR = 64 << 20
 """Larger batches of maps leave the caches and are no faster."""
 BYTES_ON_ACCELERATOR = 2 << 30
 
-Score = Literal["probability", "output"]
 Array = NDArray[np.float32]
 
 
 @contextmanager
 def undisturbed(module: nn.Module) -> Iterator[None]:
     """Evaluation mode for a while; training flags, buffers and the random state are as before, also after an error."""
-    flags = [(part, part.training) for part in module.modules()]
+    # A frozen script has no flag.
+    flags = [(part, part.training) for part in module.modules() if hasattr(part, "training")]
     buffers = [(buffer, buffer.detach().clone()) for buffer in module.buffers()]
     devices = {value.device for value in (*module.parameters(), *module.buffers()) if value.device.type == "cuda"}
     with torch.random.fork_rng(devices=list(devices)):
@@ -61,16 +62,12 @@ def to_tensor(module: nn.Module, images: ArrayLike | Tensor) -> Tensor:
     Raises
     ------
     DataError
-        There are none, they have other axes than a batch of images, values that are not finite, or another shape than
-        the network is made for.
+        They are no numbers, there are none, they have other axes than a batch of images, values that are not finite, or
+        another shape than the network is made for.
     """
-    if isinstance(images, Tensor):
-        tensor = images.detach()
-    else:
-        array = np.asarray(images)
-        tensor = torch.from_numpy(
-            array if array.flags.writeable and min(array.strides, default=0) >= 0 else array.copy()
-        )
+    tensor = images.detach() if isinstance(images, Tensor) else _from_array(read_array(images, "images"))
+    if tensor.is_complex():
+        raise DataError("images: hold complex numbers. Give real ones, such as their magnitude.")
     shape = format_shape(tuple(tensor.shape))
     if tensor.ndim < 3:
         raise DataError(
@@ -89,6 +86,31 @@ def to_tensor(module: nn.Module, images: ArrayLike | Tensor) -> Tensor:
             f"{how_to_fit(tuple(tensor.shape[1:]), module.sized.input_shape)}."
         )
     return tensor
+
+
+def read_array(values: object, name: str) -> NDArray[Any]:
+    """An array of whatever it is made of.
+
+    Raises
+    ------
+    DataError
+        It cannot be made: rows are of several lengths, or tensors not on the processor.
+    """
+    try:
+        return np.asarray(values)
+    except (ValueError, TypeError) as problem:
+        reason = next(iter(str(problem).splitlines()), "").rstrip(".")
+        raise DataError(f"{name}: make no array ({reason}). Give one array, or rows of one shape.") from problem
+
+
+def _from_array(array: NDArray[Any]) -> Tensor:
+    """On the same memory where PyTorch can read it: forwards, and in the byte order of the machine."""
+    if array.dtype.kind not in "biufc":
+        raise DataError(f"images: hold values of type {array.dtype}, no numbers. Give their pixels.")
+    if array.dtype.kind == "f" and array.dtype.itemsize > np.dtype(np.float64).itemsize:
+        array = array.astype(np.float64)
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    return torch.from_numpy(array if array.flags.writeable and min(array.strides, default=0) >= 0 else array.copy())
 
 
 def demand_choice(name: str, value: object, choices: Sequence[str]) -> None:
@@ -122,28 +144,19 @@ def compute_outputs(module: nn.Module, images: Tensor, max_bytes: int | None = N
     TargetError
         The network does not give one value a class, or values that are not finite.
     """
-    try:
-        with torch.no_grad():
-            step = batch_length(module, images, max_bytes)
-            parts = [module(part) for part in images.split(step)]
-    except RuntimeError as problem:
-        raise refused(images, problem) from problem
+    with torch.no_grad():
+        step = batch_length(module, images, max_bytes)
+        parts = [run_module(module, part) for part in images.split(step)]
     if not all(isinstance(part, Tensor) and part.ndim in (1, 2) for part in parts):
         shape = format_shape(tuple(parts[0].shape[1:])) if isinstance(parts[0], Tensor) else type(parts[0]).__name__
         raise TargetError(f"the network gives {shape} for an image, but one value a class is needed to explain it.")
-    outputs = torch.cat(parts).reshape(len(images), -1).float()
+    found = torch.cat(parts)
+    if len(found) != len(images):
+        raise TargetError(f"the network gives {len(found)} rows for {len(images)} images, but one for each is needed.")
+    outputs = found.reshape(len(images), -1).float()
     if not bool(torch.isfinite(outputs).all()):
         raise TargetError("the network's output is NaN or infinite, so there is nothing to explain. Check its weights.")
     return outputs
-
-
-def refused(images: Tensor, problem: RuntimeError) -> DataError:
-    """What to say of images that a module does not take."""
-    reason = str(problem).strip().splitlines()[0]
-    return DataError(
-        f"images: of {format_shape(tuple(images.shape[1:]))} do not go through the network ({reason}). "
-        "Give images of the size and channels that it was trained on."
-    )
 
 
 def choose_targets(outputs: Tensor, targets: Any) -> Tensor:
@@ -156,7 +169,7 @@ def choose_targets(outputs: Tensor, targets: Any) -> Tensor:
     """
     if targets is None:
         return outputs.argmax(1)
-    wanted = np.asarray(targets.cpu() if isinstance(targets, Tensor) else targets)
+    wanted = read_array(targets.cpu() if isinstance(targets, Tensor) else targets, "targets")
     if wanted.dtype.kind not in "iu" or wanted.ndim > 1:
         raise DataError(f"targets: are {targets!r:.60} but must be places of classes in the output, whole numbers.")
     n_images, n_outputs = outputs.shape
@@ -201,28 +214,6 @@ def asked(
         yield Question(tensor, outputs, choose_targets(outputs, targets))
 
 
-def score_outputs(outputs: Tensor, targets: Tensor, score: Score) -> Tensor:
-    """The explained number of each row: the output itself, or the softmax over the row."""
-    outputs = outputs.float()
-    values = torch.softmax(outputs, 1) if score == "probability" else outputs
-    return values.gather(1, targets[:, None])[:, 0]
-
-
-def choose_score(outputs: Tensor, score: Score | None) -> Score:
-    """Probabilities where there are classes to share them.
-
-    Raises
-    ------
-    DataError
-        There is no such score.
-    """
-    if score is None:
-        return "probability" if outputs.shape[1] > 1 else "output"
-    if score not in ("probability", "output"):
-        raise DataError(f"score is {score!r} but must be 'probability' or 'output'.")
-    return score
-
-
 def batch_length(module: nn.Module, images: Tensor, max_bytes: int | None, *, gradients: bool = False) -> int:
     """Images of a batch whose maps fit into so many bytes: the largest at once, or all of them where gradients come."""
     if max_bytes is None:
@@ -233,8 +224,8 @@ def batch_length(module: nn.Module, images: Tensor, max_bytes: int | None, *, gr
         maps = [value.nbytes for value in (*inputs, output) if isinstance(value, Tensor)]
         sizes.append(sum(maps))
 
-    with hooked([part for part in module.modules() if part is not module], note), torch.no_grad():
-        module(images[:1])
+    with hooked([part for part in hookable(module) if part is not module], note), torch.no_grad():
+        run_module(module, images[:1])
     # Of a step's input and output both are alive, and once more for what the step itself needs beside them.
     return max(1, int(max_bytes // (2 * (sum(sizes) if gradients else max(sizes)))))
 

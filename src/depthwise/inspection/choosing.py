@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from depthwise.errors import TargetError, did_you_mean
+from depthwise.inspection.running import run_module
 from depthwise.modules import Network
 
 CLOSEST = 3
@@ -89,14 +90,14 @@ def find_last_map(module: nn.Module, images: Tensor) -> Chosen:
         The network has no convolution.
     """
     outputs: list[tuple[str, tuple[int, ...], bool]] = []
-    paths = {part: path for path, part in module.named_modules() if path}
+    paths = {part: path for part, path in hookable(module).items() if path}
 
     def note(part: nn.Module, _: object, output: object) -> None:
         shape = tuple(output.shape) if isinstance(output, Tensor) else ()
         outputs.append((paths[part], shape, isinstance(part, CONVOLUTIONS)))
 
     with hooked(paths, note), torch.no_grad():
-        module(images)
+        run_module(module, images)
     last = max((place for place, (*_, convolves) in enumerate(outputs) if convolves), default=None)
     if last is None:
         raise TargetError("the network has no convolution, hence no maps of classes. Look at its saliency instead.")
@@ -123,9 +124,28 @@ def find_first_map(module: nn.Module) -> Chosen:
     raise TargetError("the network has no convolution, hence no maps to show. Name a layer.")
 
 
+def hookable(module: nn.Module) -> dict[nn.Module, str]:
+    """The module and its parts, with their paths; not those of a script, which tell nobody when they run."""
+    return {part: path for path, part in module.named_modules() if not isinstance(part, torch.jit.ScriptModule)}
+
+
 @contextmanager
 def hooked(parts: Any, hook: Any) -> Iterator[None]:
-    """Have a forward hook on each part, for a while."""
+    """Have a forward hook on each part, for a while.
+
+    Raises
+    ------
+    TargetError
+        One of them is a script.
+    """
+    parts = list(parts)
+    for part in parts:
+        if isinstance(part, torch.jit.ScriptModule):
+            name = getattr(part, "original_name", type(part).__name__)
+            raise TargetError(
+                f"the layer {name} is a TorchScript, which cannot be looked into. Name another, or give "
+                "the module that it was made of."
+            )
     handles = [part.register_forward_hook(hook) for part in parts]
     try:
         yield

@@ -13,6 +13,8 @@ from depthwise.analysis.regions import find_region
 from depthwise.errors import DepthwiseError, TargetError
 from depthwise.inspection.asking import Array, asked, batch_length, demand_choice, to_array
 from depthwise.inspection.choosing import Chosen, find_last_map, find_layer, hooked
+from depthwise.inspection.probabilities import read_probabilities
+from depthwise.inspection.running import differentiate, run_module
 from depthwise.layers.shapes import format_shape
 from depthwise.modules import Network
 from depthwise.trace import trace_module
@@ -35,8 +37,8 @@ class ClassActivation:
         What was looked at, shape ``(n_images, channels, height, width)``.
     targets
         Column of the output that was explained, for each image.
-    outputs
-        The network's outputs, shape ``(n_images, n_outputs)``.
+    outputs, probabilities
+        The network's outputs, and the probabilities that they tell, as in :class:`~depthwise.inspection.Saliency`.
     layer_maps
         One map an image at the layer's own size, 0 or more.
     maps
@@ -48,6 +50,7 @@ class ClassActivation:
     images: Array
     targets: NDArray
     outputs: Array
+    probabilities: Array
     layer_maps: Array
     maps: Array
 
@@ -113,11 +116,10 @@ def compute_cam(
             maps, gradients = _maps_and_gradients(module, chosen, part, columns)
             found.append(_weigh(maps.float(), gradients.float(), method))
         layer_maps = torch.cat(found)
+        probabilities = read_probabilities(module, tensor, outputs)
         placed = _place(module, chosen, layer_maps, tensor)
-    return ClassActivation(
-        method, chosen.name, to_array(tensor), wanted.cpu().numpy(), to_array(outputs), to_array(layer_maps),
-        to_array(placed),
-    )  # fmt: skip
+    arrays = (to_array(each) for each in (outputs, probabilities, layer_maps, placed))
+    return ClassActivation(method, chosen.name, to_array(tensor), wanted.cpu().numpy(), *arrays)
 
 
 def _maps_and_gradients(module: nn.Module, chosen: Chosen, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -131,14 +133,13 @@ def _maps_and_gradients(module: nn.Module, chosen: Chosen, images: Tensor, targe
         return seen[-1].clone()  # what follows may work in place
 
     with torch.enable_grad(), hooked([chosen.part], keep):
-        outputs = module(images.detach().clone().requires_grad_() * 1.0)
+        outputs = run_module(module, images.detach().clone().requires_grad_() * 1.0)
         if not seen:
             raise TargetError(f"layer {chosen.name!r}: does not run when images go through the network. Name another.")
         total = outputs.reshape(len(images), -1).float().gather(1, targets[:, None]).sum()
     if not total.requires_grad:
         return seen[-1].detach(), torch.zeros_like(seen[-1])
-    (gradients,) = torch.autograd.grad(total, seen[-1], allow_unused=True, materialize_grads=True)
-    return seen[-1].detach(), gradients
+    return seen[-1].detach(), differentiate(module, total, seen[-1])
 
 
 def _weigh(maps: Tensor, gradients: Tensor, method: str) -> Tensor:

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from depthwise.errors import GraphError, SizeError, did_you_mean
 from depthwise.inspection.asking import undisturbed
+from depthwise.inspection.choosing import hookable
+from depthwise.inspection.running import differentiate, run_module
 from depthwise.layers.ops import format_shape
 
 OUTSIDE = 1 - 0.9545
@@ -118,8 +120,7 @@ def measure_effective_field(
             path, maps = _map_of(module, images, layer)
             place = _place(path, tuple(maps.shape[2:]), unit)
             at: tuple[Any, ...] = (..., *place)
-            (gradient,) = torch.autograd.grad(maps[at].sum(), images)
-            total += gradient.abs().double().sum((0, 1)).cpu()
+            total += differentiate(module, maps[at].sum(), images).abs().double().sum((0, 1)).cpu()
     largest = float(total.max())
     return EffectiveField(path, place, (total / (largest or 1.0)).numpy().astype(np.float32))
 
@@ -128,21 +129,21 @@ def _map_of(module: nn.Module, images: Tensor, layer: str | None) -> tuple[str, 
     """Path and output of a layer, or of the last one that gives a map."""
     maps: dict[str, Tensor] = {}
 
-    def remember(path: str) -> object:
+    def remember(path: str) -> Any:
         def hook(_: nn.Module, __: object, output: object) -> None:
             if isinstance(output, Tensor) and output.ndim == images.ndim:
                 maps[path] = output
 
         return hook
 
-    parts = dict(module.named_modules())
+    parts = {path: part for part, path in hookable(module).items()}
     if layer is not None and layer not in parts:
         meant = did_you_mean(layer, parts)
         raise GraphError(f"the module has no layer {layer!r}.{meant} There are: {', '.join(filter(None, parts))}.")
     wanted = {path: part for path, part in parts.items() if path} if layer is None else {layer: parts[layer]}
     hooks = [part.register_forward_hook(remember(path)) for path, part in wanted.items()]
     try:
-        module(images)
+        run_module(module, images)
     finally:
         for hook in hooks:
             hook.remove()

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from depthwise.analysis.regions import Region, find_region
 from depthwise.errors import DataError, TargetError
 from depthwise.graph import SizedGraph
-from depthwise.inspection.asking import Array, batch_length, demand_module, refused, to_array, to_tensor, undisturbed
+from depthwise.inspection.asking import Array, batch_length, demand_module, to_array, to_tensor, undisturbed
 from depthwise.inspection.choosing import Chosen, find_last_map, find_layer, hooked
+from depthwise.inspection.running import run_module
 from depthwise.inspection.unit_field import crop_image
 from depthwise.modules import Network
 from depthwise.trace import trace_module
@@ -112,11 +113,8 @@ def find_exciting(
         raise DataError(f"n_images is {n_images} but must be 1 or more.")
     tensor = to_tensor(module, images)
     with undisturbed(module), torch.no_grad():
-        try:
-            chosen = find_last_map(module, tensor[:1]) if layer is None else find_layer(module, layer)
-            peaks = _measure_peaks(module, tensor, chosen, batch_length(module, tensor, max_bytes))
-        except RuntimeError as problem:
-            raise refused(tensor, problem) from problem
+        chosen = find_last_map(module, tensor[:1]) if layer is None else find_layer(module, layer)
+        peaks = _measure_peaks(module, tensor, chosen, batch_length(module, tensor, max_bytes))
         found = []
         for channel in _read_channels(channels, chosen.name, peaks.values):
             values = peaks.values[:, channel]
@@ -159,7 +157,7 @@ def _measure_peaks(module: nn.Module, images: Tensor, chosen: Chosen, step: int)
 
     with hooked([chosen.part], keep):
         for part in images.split(step):
-            module(part)
+            run_module(module, part)
     if not largest:
         raise TargetError(f"layer {chosen.name!r}: does not run when images go through the network. Name another.")
     return _Peaks(torch.cat(largest)[: len(images)], torch.cat(places)[: len(images)], size)

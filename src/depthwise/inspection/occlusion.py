@@ -13,21 +13,20 @@ from torch import Tensor, nn
 from depthwise.errors import DataError, TargetError
 from depthwise.inspection.asking import (
     Array,
-    Score,
     autocast,
     batch_length,
-    choose_score,
     choose_targets,
     compute_outputs,
     demand_maps,
     demand_module,
     read_fill,
-    score_outputs,
     to_array,
     to_tensor,
     undisturbed,
 )
 from depthwise.inspection.patches import GROUP, compute_chain, covered_outputs, find_chain, is_worthwhile
+from depthwise.inspection.probabilities import Score, choose_score, find_link, score_outputs
+from depthwise.inspection.running import run_module
 from depthwise.modules.folding import fold
 
 SQUARE = 7
@@ -117,7 +116,8 @@ def occlude(
         One value, or one a channel; by default the mean of the training images as a standardizing network keeps it,
         for other modules 0.
     score
-        ``"probability"`` (softmax of the output), the default where there are two outputs or more, or ``"output"``.
+        ``"probability"``, the default where there are two outputs or more, or ``"output"``.  The probability is the
+        softmax of the output, of a single one the sigmoid, or the output itself where the network ends in one of them.
     precision
         ``"float32"``, or ``"bfloat16"`` (autocast), faster where the hardware multiplies it natively.
     max_bytes
@@ -159,21 +159,22 @@ def occlude(
         module = fold(module)
         outputs = compute_outputs(module, tensor, max_bytes)
         kind = choose_score(outputs, score)
+        link = find_link(module, tensor, outputs) if kind == "probability" else "identity"
         chosen = choose_targets(outputs, targets)
         values = read_fill(module, tensor, fill)
         step = batch_length(module, tensor, max_bytes)
 
         def judge(answers: Tensor, pictures: Tensor) -> Tensor:
-            return score_outputs(answers, chosen[pictures], kind)
+            return score_outputs(answers, chosen[pictures], link)
 
         scores = _scores_by_patches(module, tensor, covers, values, step, judge)
         if scores is None:
             found = [
-                judge(module(batch).reshape(len(batch), -1), pictures)
+                judge(run_module(module, batch).reshape(len(batch), -1), pictures)
                 for pictures, batch in _covered(tensor, covers, values, step)
             ]
             scores = torch.cat(found).reshape(len(tensor), len(rows), len(columns))
-        clean = score_outputs(outputs, chosen, kind)
+        clean = score_outputs(outputs, chosen, link)
     if not bool(torch.isfinite(scores).all()):
         raise TargetError("the network's output is NaN or infinite for covered images. Check its weights, or the fill.")
     return Occlusion(

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from depthwise.errors import DataError
 from depthwise.inspection.asking import Array, asked, batch_length, demand_choice, read_fill, to_array
+from depthwise.inspection.probabilities import read_probabilities
+from depthwise.inspection.running import differentiate, run_module
 
 Method = Literal["gradient", "smoothgrad", "integrated_gradients"]
 METHODS = ("gradient", "smoothgrad", "integrated_gradients")
@@ -37,8 +39,9 @@ class Saliency:
         What was looked at, shape ``(n_images, channels, height, width)``.
     targets
         Column of the output that was explained, for each image.
-    outputs
-        The network's outputs, shape ``(n_images, n_outputs)``.
+    outputs, probabilities
+        The network's outputs, shape ``(n_images, n_outputs)``, and the probabilities that they tell: the softmax, of a
+        single output the sigmoid, or the outputs themselves where the network ends in one of them.
     values
         Gradients, or integrated gradients, with their signs; of the shape of `images`.
     """
@@ -47,6 +50,7 @@ class Saliency:
     images: Array
     targets: NDArray[np.int64]
     outputs: Array
+    probabilities: Array
     values: Array
 
     @property
@@ -148,7 +152,9 @@ def compute_saliency(
                 return start + (0.5 + points[copy].view(-1, 1, 1, 1)) * (tensor[picture] - start)
 
             values = (tensor - start) * _sum_gradients(module, between, tensor, chosen, shares, step)
-    return Saliency(method, to_array(tensor), chosen.cpu().numpy(), to_array(outputs), to_array(values))
+        probabilities = read_probabilities(module, tensor, outputs)
+    arrays = (to_array(each) for each in (outputs, probabilities, values))
+    return Saliency(method, to_array(tensor), chosen.cpu().numpy(), *arrays)
 
 
 def compute_gradients(module: nn.Module, images: Tensor, targets: Tensor, step: int) -> Tensor:
@@ -157,13 +163,12 @@ def compute_gradients(module: nn.Module, images: Tensor, targets: Tensor, step: 
     with torch.enable_grad():
         for part, wanted in zip(images.split(step), targets.split(step), strict=True):
             leaf = part.detach().clone().requires_grad_()
-            outputs = module(leaf * 1.0)  # the first layer may work in place, which a leaf forbids
+            outputs = run_module(module, leaf * 1.0)  # the first layer may work in place, which a leaf forbids
             total = outputs.reshape(len(part), -1).float().gather(1, wanted[:, None]).sum()
             if not total.requires_grad:  # nothing of the image reaches the output
                 found.append(torch.zeros_like(part))
                 continue
-            (gradient,) = torch.autograd.grad(total, leaf, allow_unused=True, materialize_grads=True)
-            found.append(gradient.detach())
+            found.append(differentiate(module, total, leaf).detach())
     return torch.nan_to_num(torch.cat(found), posinf=0.0, neginf=0.0)
 
 

@@ -17,11 +17,20 @@ from torch import Tensor, nn
 
 from depthwise.errors import DataError, TargetError, did_you_mean
 from depthwise.graph import SizedNode
-from depthwise.inspection.asking import batch_length, choose_targets, demand_module, refused, to_tensor, undisturbed
-from depthwise.inspection.choosing import CLOSEST, hooked
-from depthwise.layers.ops import Activation, Conv, Dense, Norm
+from depthwise.inspection.asking import (
+    batch_length,
+    choose_targets,
+    demand_module,
+    read_array,
+    to_tensor,
+    undisturbed,
+)
+from depthwise.inspection.choosing import CLOSEST, hookable, hooked
+from depthwise.inspection.running import differentiate, run_module
+from depthwise.layers.ops import Activation, Conv, Dense, Norm, format_shape
 from depthwise.modules import Network
 from depthwise.tables import Column, Table
+from depthwise.trace.tracing import is_out_of_memory
 
 NEARLY_DEAD = 0.025
 """A unit whose mean |activation| is at most this share of the mean over its layer is nearly dead.  Sokar, Agarwal,
@@ -193,36 +202,55 @@ def measure_statistics(
         raise TargetError("the network has no layer with weights or an activation, so there is nothing to measure.")
     sums: dict[str, _Sums] = {}
     with undisturbed(module), torch.set_grad_enabled(wanted is not None):
-        try:
-            step = batch_length(module, tensor, max_bytes, gradients=wanted is not None)
-            for start in range(0, len(tensor), step):
-                part = tensor[start : start + step]
-                with _summing(watched, sums):
-                    if wanted is None:
-                        module(part)
-                        continue
-                    part = part.clone().requires_grad_()
-                    _run_back(module(part), wanted[start : start + step], loss, part)
-        except RuntimeError as problem:
-            raise refused(tensor, problem) from problem
+        step = batch_length(module, tensor, max_bytes, gradients=wanted is not None)
+        for start in range(0, len(tensor), step):
+            part = tensor[start : start + step]
+            with _summing(watched, sums):
+                if wanted is None:
+                    run_module(module, part)
+                    continue
+                part = part.clone().requires_grad_()
+                total = _total_loss(run_module(module, part), wanted[start : start + step], loss)
+                # Of each image's own loss, through all layers down to the images; parameters get none.
+                differentiate(module, total, part)
     return Statistics(tuple(sums[name].result(name) for name in sums), len(tensor))
 
 
-def _run_back(output: Tensor, target: Tensor, loss: Objective | None, images: Tensor) -> None:
-    """Gradients of each image's own loss, through all layers down to the images; parameters get none."""
-    if loss is None:
-        loss = F.mse_loss if target.is_floating_point() else F.cross_entropy
-        if not target.is_floating_point() and output.ndim == 2:
-            choose_targets(output, target)  # refuses places of no class
+def _total_loss(output: Tensor, target: Tensor, loss: Objective | None) -> Tensor:
+    """Sum of the images' losses."""
+    if not isinstance(output, Tensor):
+        raise TargetError(f"the network gives {type(output).__name__}, no tensor, so that there is no loss of it.")
     if target.is_floating_point() and target.numel() == output.numel():
         target = target.view_as(output)
-    torch.autograd.grad(loss(output.float(), target) * len(target), images, allow_unused=True)
+    if loss is None and target.is_floating_point() and target.shape != output.shape:
+        raise _no_loss(output, target, "their shapes differ")  # PyTorch would stretch one of them
+    if loss is None and not target.is_floating_point() and output.ndim == 2:
+        choose_targets(output, target)  # refuses places of no class
+    usual = F.mse_loss if target.is_floating_point() else F.cross_entropy
+    try:
+        return (loss or usual)(output.float(), target) * len(target)
+    except (RuntimeError, ValueError, IndexError) as problem:
+        if is_out_of_memory(problem):
+            raise
+        raise _no_loss(output, target, str(problem)) from problem
+
+
+def _no_loss(output: Tensor, target: Tensor, reason: str) -> DataError:
+    given, wanted = format_shape(tuple(output.shape)), format_shape(tuple(target.shape))
+    return DataError(
+        f"targets: there is no loss between an output of {given} and targets of {wanted} ({reason}). "
+        "Give targets of the output's shape, places of the classes, or another loss."
+    )
 
 
 def _targets(targets: ArrayLike | Tensor, images: Tensor) -> Tensor:
-    if not isinstance(targets, Tensor) and np.asarray(targets).dtype.kind not in "biuf":
-        raise DataError(f"targets: are {targets!r:.60} but must be numbers, or places of the classes.")
-    values = torch.as_tensor(targets if isinstance(targets, Tensor) else np.asarray(targets))
+    if isinstance(targets, Tensor):
+        values = targets
+    else:
+        array = read_array(targets, "targets")
+        if array.dtype.kind not in "biuf":
+            raise DataError(f"targets: are {targets!r:.60} but must be numbers, or places of the classes.")
+        values = torch.from_numpy(array.astype(np.float32 if array.dtype.kind == "f" else np.int64))
     if values.ndim == 0 or len(values) != len(images):
         count = len(values) if values.ndim else 1
         raise DataError(f"targets: there are {count} for {len(images)} images. Give one for each image.")
@@ -302,7 +330,7 @@ def _watched(module: nn.Module) -> dict[nn.Module, str]:
         return {module.get_submodule(path): name for path, name in kept.items()}
     return {
         part: path or type(module).__name__
-        for path, part in module.named_modules()
+        for part, path in hookable(module).items()
         if next(part.children(), None) is None
         and (next(part.parameters(), None) is not None or type(part).__module__ == nn.ReLU.__module__)
     }

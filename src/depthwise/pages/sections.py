@@ -175,7 +175,7 @@ def show_data(subject: Subject) -> Section | None:
         if subject.columns is not None:
             amounts = np.bincount(subject.columns, minlength=len(subject.classes))
             counts = list(zip(subject.classes, amounts.tolist(), strict=True))
-        else:
+        elif subject.labels.dtype.kind in "biuf":  # text names no column of an output that is no row of classes
             values = subject.labels
             facts.append(("targets", f"{values.min():.4g} to {values.max():.4g}"))
     if len(counts) > MOST_CLASSES:

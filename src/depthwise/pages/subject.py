@@ -8,17 +8,18 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from depthwise.analysis import Analysis
-from depthwise.displays.asking import put_channels_first, read_classes, read_pictures
+from depthwise.displays.asking import put_channels_first, read_classes, read_names, read_pictures
 from depthwise.errors import DataError
+from depthwise.inspection.probabilities import compute_probabilities
 from depthwise.layers.ops import format_shape
 from depthwise.network import analyze, check
 from depthwise.rules import Findings
 from depthwise.targets import Target, open_target
+from depthwise.training.targets import read_targets
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,12 +89,8 @@ class Subject:
         if self.net is not None:
             found: NDArray[np.float64] = self.net.predict_proba(self.images)
             return found
-        from depthwise.inspection.asking import compute_outputs, to_tensor, undisturbed
-
         assert self.module is not None and self.images is not None
-        with undisturbed(self.module):
-            outputs = compute_outputs(self.module, to_tensor(self.module, self.images))
-        return torch.softmax(outputs.double(), 1).cpu().numpy()
+        return compute_probabilities(self.module, self.images)
 
     @cached_property
     def columns(self) -> NDArray[np.int64] | None:
@@ -127,21 +124,31 @@ class Subject:
 
     @cached_property
     def samples(self) -> NDArray[np.int64]:
-        """Images to look at: half of them the gravest mistakes, the others right ones, class after class."""
+        """Images to look at, one at least."""
         assert self.images is not None
-        everything = np.arange(len(self.images))
-        if self.answers is None or self.columns is None or self.probabilities is None:
-            return everything[: self.n_samples]
-        truth = self.probabilities[everything, self.columns]
-        wrong = everything[self.answers != self.columns]
-        wrong = wrong[np.argsort(truth[wrong], kind="stable")][: self.n_samples // 2]
-        right = everything[self.answers == self.columns]
-        turn = np.zeros(len(everything), int)  # first of its class, second of its class, ...
-        for column in range(len(self.classes)):
-            members = right[self.columns[right] == column]
-            turn[members] = np.arange(len(members))
-        right = right[np.argsort(turn[right], kind="stable")][: self.n_samples - len(wrong)]
-        return np.concatenate([wrong, np.sort(right)])
+        if self.columns is None or self.probabilities is None:
+            return np.arange(len(self.images))[: self.n_samples]
+        return choose_samples(self.probabilities, self.columns, self.n_samples)
+
+
+def choose_samples(probabilities: NDArray[np.float64], columns: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Places of images to look at: half of them the gravest mistakes, the others right ones, class after class.
+
+    Where there are too few of one kind, the other fills up.
+
+    >>> choose_samples(np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.3, 0.7]]), np.array([0, 1, 1, 0]), 2)
+    array([3, 0])
+    """
+    everything = np.arange(len(columns))
+    truth, hit = probabilities[everything, columns], probabilities.argmax(1) == columns
+    wrong, right = everything[~hit], everything[hit]
+    turn = np.zeros(len(everything), int)  # first of its class, second of its class, ...
+    for column in np.unique(columns[right]):
+        members = right[columns[right] == column]
+        turn[members] = np.arange(len(members))
+    n_right = min(len(right), max(count // 2, count - len(wrong)))
+    wrong = wrong[np.argsort(truth[wrong], kind="stable")][: count - n_right]
+    return np.concatenate([wrong, np.sort(right[np.argsort(turn[right], kind="stable")][:n_right])])
 
 
 def gather(
@@ -162,14 +169,14 @@ def gather(
     target = open_target(network)
     net = target.fitted
     runs = net is not None or (target.estimator is None and target.module is not None)
-    images = None if X is None else read_pictures(target.network, X) if runs else put_channels_first(np.asarray(X))
+    images = None if X is None else read_pictures(target.network, X) if runs else put_channels_first(X)
     shape = input_shape if input_shape is not None or images is None else images.shape[1:]
     if images is not None and input_shape is not None and tuple(input_shape) != images.shape[1:]:
         raise DataError(
             f"X: has images of {format_shape(images.shape[1:])} but input_shape is {format_shape(tuple(input_shape))}. "
             "Give images of that size, or leave input_shape out."
         )
-    labels = None if y is None else np.asarray(y)
+    labels = None if y is None else _read_labels(net, y)
     if images is not None and labels is not None and len(labels) != len(images):
         raise DataError(f"X and y: {len(images)} images but {len(labels)} labels. Give each image one.")
     analysis = analyze(target if net is None or target.module is None else net.module_, shape)
@@ -177,3 +184,9 @@ def gather(
     kind = "Layer list" if target.network is target.layers else type(target.network).__name__
     name = title or (network if isinstance(network, str) else kind)
     return Subject(name, target, analysis, findings, images, labels, n_samples, command or "")
+
+
+def _read_labels(net: Any, y: Any) -> NDArray[Any]:
+    """Labels of one kind; numbers for a regressor."""
+    labels = read_names(y)
+    return labels if net is None or hasattr(net, "classes_") else read_targets(labels)

@@ -1,3 +1,4 @@
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -107,30 +108,28 @@ def test_every_ending_is_one_that_matplotlib_writes(tmp_path):
     assert {ending.removeprefix(".") for ending in PICTURE_SUFFIXES} <= set(
         display.figure_.canvas.get_supported_filetypes()
     )
-    for ending, start in ((".SVG", b"<?xml"), (".pdf", b"%PDF"), (".jpg", b"\xff\xd8"), (".eps", b"%!PS")):
+    for ending, start in ((".SVG", b"<?xml"), (".jpg", b"\xff\xd8")):
         display.save(tmp_path / f"weights{ending}")
         assert (tmp_path / f"weights{ending}").read_bytes().startswith(start)
 
 
 @pytest.mark.parametrize("problem", [MemoryError(), OSError("encoder error"), ValueError("Image size is too large")])
-def test_a_picture_that_fails_leaves_the_file_that_was_there(problem, tmp_path, monkeypatch):
-    path = tmp_path / "history.png"
-    display = HistoryDisplay(history()).plot()
-    display.save(path)
-    before, savefig = path.read_bytes(), display.figure_.savefig
-
-    def fail(stream, **options):
-        savefig(stream, **options)  # it has written something by then
+def test_a_picture_that_fails_leaves_the_file_that_was_there(problem, tmp_path):
+    def fail(target, **options):
+        (target.write if hasattr(target, "write") else Path(target).write_bytes)(b"half a picture")
         raise problem
 
-    monkeypatch.setattr(display.figure_, "savefig", fail)
+    path = tmp_path / "history.png"
+    path.write_bytes(b"before")
+    display = HistoryDisplay(history())
+    display.figure_ = SimpleNamespace(savefig=fail)
     for draw in (lambda: display.save(path), display.png):
         with pytest.raises((FileError, MemoryError)) as caught:
             draw()
         if not isinstance(problem, MemoryError):
             told = f"the picture cannot be drawn as png ({problem}). Show less, or write an .svg."
             assert str(caught.value) == told
-    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == b"before" and list(tmp_path.iterdir()) == [path]
 
 
 def test_notebooks_show_the_picture():

@@ -64,6 +64,7 @@ NETWORKS = {
     "logits that look like probabilities": (FIXED, "softmax"),
     "one logit": (SINGLE, "sigmoid"),
     "one probability": (nn.Sequential(SINGLE, nn.Sigmoid()), "identity"),
+    "one output that is always 1": (Called(SINGLE, lambda x: x * 0 + 1), "sigmoid"),
     "layers with a softmax": (build(Graph.from_layers([Conv2D(2), Output(3), Activation("softmax")]).at((1, 6, 6))),
                               "identity"),
 }  # fmt: skip

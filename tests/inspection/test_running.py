@@ -170,8 +170,7 @@ def test_a_script_within_a_network_is_run_but_not_looked_into():
     plain = nn.Sequential(net[0], nn.ReLU(), nn.Identity(), *net[3:])
     images = torch.rand(2, 1, 8, 8)
     assert torch.equal(run_module(net, images), plain(images))
-    for look in (occlude, compute_saliency, lambda *asked: compute_cam(*asked, layer="0")):
-        np.testing.assert_allclose(look(net, images).maps, look(plain, images).maps, atol=1e-6)
+    np.testing.assert_allclose(occlude(net, images).maps, occlude(plain, images).maps, atol=1e-6)
     assert [layer.layer for layer in measure_statistics(net, images).layers] == ["0", "4"]
     with pytest.raises(TargetError) as caught:
         read_activations(net, images, "1")

@@ -31,8 +31,8 @@ def spell(value: object) -> str:
     >>> from depthwise.training import EarlyStopping
     >>> spell((64, "auto", {"b", "a"})), spell(torch.nn.ReLU())
     ("[64, 'auto', {'a', 'b'}]", 'torch.nn.modules.activation.ReLU(inplace=False)')
-    >>> spell(EarlyStopping(patience=3)).partition("(")[2]
-    "min_delta=0.0, monitor='valid_loss', patience=3, restore_best=True)"
+    >>> spell(EarlyStopping(patience=3))
+    "EarlyStopping(min_delta=0.0, monitor='valid_loss', patience=3, restore_best=True)"
     >>> spell(lambda x: x + 1) == spell(lambda x: x + 2)
     False
     """
@@ -71,7 +71,9 @@ def _spell(value: Any, outer: tuple[int, ...]) -> str:
 
 
 def _name(value: Any) -> str:
-    return f"{value.__module__}.{value.__qualname__}"
+    """Where it is defined, and its name; of what is ours the name alone, which messages show."""
+    ours = value.__module__.partition(".")[0] == "depthwise"
+    return value.__qualname__ if ours else f"{value.__module__}.{value.__qualname__}"
 
 
 def _checksum(content: bytes) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
 from torch.utils.data import Dataset
 
 from depthwise.data.augmentation import MixUp, RandomCrop
@@ -119,6 +120,19 @@ def test_what_is_kept_after_an_epoch_needs_no_images(digits, tmp_path):
         make().fit(drawn, resume=folder)
         counts.append(drawn.asked)
     assert counts[1] - counts[0] == len(digits[0])  # once, to tell them from others
+
+
+def test_a_module_goes_on_whatever_weights_it_was_made_with(digits, tmp_path):
+    X, y = digits
+
+    def module():
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 10))
+
+    first = module()
+    whole = NeuralNetClassifier(first, max_epochs=2, random_state=0, verbose=0).fit(X, y)
+    NeuralNetClassifier(first, max_epochs=1, random_state=0, verbose=0).fit(X, y, resume=tmp_path)
+    other = NeuralNetClassifier(module(), max_epochs=2, random_state=0, verbose=0).fit(X, y, resume=tmp_path)
+    assert states_equal(whole, other)
 
 
 def test_epochs_can_be_added(digits, tmp_path):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
-from torch import Tensor
+from torch import Tensor, nn
 
 from depthwise.analysis.health import TrainingHealth
 from depthwise.errors import FileError, TrainingError
@@ -254,7 +254,12 @@ def _restore_layout(optimizer: torch.optim.Optimizer) -> None:
 
 def _parameters(net: Any) -> dict[str, str]:
     params = net.get_params(deep=False)
-    return {name: spell(value) for name, value in params.items() if name not in MAY_DIFFER}
+    # A module is told by its parts alone: its first weights, drawn anew in every process, are in the state.
+    return {
+        name: repr(value) if isinstance(value, nn.Module) and name == "layers" else spell(value)
+        for name, value in params.items()
+        if name not in MAY_DIFFER
+    }
 
 
 def describe_data(training: Training) -> dict[str, Any]:

@@ -135,6 +135,23 @@ def test_a_module_goes_on_whatever_weights_it_was_made_with(digits, tmp_path):
     assert states_equal(whole, other)
 
 
+class Counting(nn.CrossEntropyLoss):
+    """A loss that changes while it is used."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, output, target):
+        self.calls += 1
+        return super().forward(output, target)
+
+
+def test_a_loss_that_changes_while_it_is_used_goes_on(digits, tmp_path):
+    make(max_epochs=1, batch_size=64, loss=Counting()).fit(*digits, resume=tmp_path)
+    assert len(make(max_epochs=2, batch_size=64, loss=Counting()).fit(*digits, resume=tmp_path).history_) == 2
+
+
 def test_epochs_can_be_added(digits, tmp_path):
     X, y = digits
     params = {"batch_size": 64, "schedule": None, "early_stopping": None}

@@ -89,7 +89,8 @@ class SavedTraining:
                 f"resume: a training that is kept in {folder} begins anew, but warm_start=True goes on with the "
                 "network that was fitted. Write warm_start=False, or fit without resume."
             )
-        self.data: dict[str, Any] = {}
+        self.parameters: dict[str, str] = {}
+        self.data: dict[str, str] = {}
 
     @property
     def seed(self) -> int | None:
@@ -107,18 +108,19 @@ class SavedTraining:
         return None if self.state is None else self.state["threads"]
 
     def restore(self, training: Training) -> None:
-        """Note the images of a training that is about to begin; bring it to where the state was taken, if there is one.
+        """Note what a training is that is about to begin; bring it to where the state was taken, if there is one.
 
         Raises
         ------
         TrainingError
             It is that of another training.
         """
-        self.data = describe_data(training)
-        if self.state is None:
-            return
         net, state = training.net, self.state
-        self._compare("parameters", state["parameters"], _parameters(net))
+        self.parameters = _parameters(net)  # as they are now: a loss of the user's own may change while it is used
+        self.data = describe_data(training)
+        if state is None:
+            return
+        self._compare("parameters", state["parameters"], self.parameters)
         self._compare("data", state["data"], self.data)
         try:
             rehearse_step(net, state["optimizer"])
@@ -140,7 +142,7 @@ class SavedTraining:
         net = training.net
         state = {
             "seed": net.seed_,
-            "parameters": _parameters(net),
+            "parameters": self.parameters,
             "data": self.data,
             "module": net.module_.state_dict(),
             "optimizer": net.optimizer_.state_dict(),

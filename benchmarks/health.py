@@ -43,7 +43,8 @@ NETWORKS = {
 SWITCHED_OFF = [
     (HealthRecorder, "on_gradients"), (HealthRecorder, "on_step_end"), (HealthRecorder, "look"),
     (HealthRecorder, "end_epoch"), (HealthRecorder, "record"), (health, "measure_data"),
-    (Rescue, "begin_epoch"), (Rescue, "end_epoch"), (fitting, "check_training"), (TrainingProgress, "verdict"),
+    (Rescue, "begin_epoch"), (Rescue, "demand_finite"), (Rescue, "end_epoch"),
+    (fitting, "check_training"), (TrainingProgress, "verdict"),
 ]  # fmt: skip
 EPOCHS = 3
 RESULTS = Path(__file__).parent / "results" / "health.json"

@@ -14,7 +14,7 @@ from depthwise.training.targets import (
     check_lengths,
     encode_labels,
     find_classes,
-    has_rows,
+    means_several_labels,
     read_indicators,
     read_labels,
     read_targets,
@@ -33,7 +33,7 @@ def kind_of(y: Any, template: NeuralNet) -> Kind:
     """What ``y`` is for networks with these parameters: a label an image, several, or targets."""
     if not template._classifies:
         return "targets"
-    return "indicators" if template.loss == "bce" and has_rows(y) else "labels"
+    return "indicators" if means_several_labels(y, template.loss) else "labels"
 
 
 def hold_out(estimator: BaseEstimator, X: Any, y: Any, validation: Any, seed: int, kind: Kind) -> Arrays:

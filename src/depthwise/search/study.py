@@ -37,6 +37,8 @@ PARTS = ("X_train", "y_train", "X_valid", "y_valid")
 ABOUT = {"designs", "estimator", "race", "threads", "versions", "data"}
 """What ``study.json`` tells besides its format."""
 FOLDERS = ("data", "jobs", "results", "cuts")
+UNREADABLE = (OSError, ValueError, EOFError)
+"""What NumPy raises of a file that is no array."""
 Arrays = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
 
 
@@ -90,13 +92,15 @@ class Study:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
         path = self.folder / "study.json"
-        about = self._read_json(path, {"format"})
+        about = _read_json(path, {"format"})
         if about["format"] != FORMAT:
             raise StudyError(
                 f"{self.folder}: has format {about['format']!r}, but this version reads {FORMAT}. "
                 "Go on with the version that began it, or give another folder."
             )
-        self.about = self._read_json(path, ABOUT)
+        if not about.keys() >= ABOUT:
+            raise _damaged(path)
+        self.about = about
 
     @classmethod
     def exists(cls, folder: str | os.PathLike[str]) -> bool:
@@ -131,8 +135,10 @@ class Study:
         try:
             for name in FOLDERS:
                 (place / name).mkdir(parents=True, exist_ok=True)
-            for name, array in zip(PARTS, arrays, strict=True):
-                _keep(place / "data" / f"{name}.npy", array)
+            if not _holds(place, about["data"]):
+                for name, array in zip(PARTS, arrays, strict=True):
+                    with whole_file(place / "data" / f"{name}.npy") as stream:
+                        np.save(stream, array, allow_pickle=False)
             if not begun:
                 write_whole(place / "study.json", json.dumps(about, indent=1).encode())
         except FileError as problem:
@@ -172,14 +178,13 @@ class Study:
     def arrays(self) -> Arrays:
         """The data, on disk until they are read."""
         try:
-            parts = [np.load(self.folder / "data" / f"{name}.npy", mmap_mode="r") for name in PARTS]
-        except (OSError, ValueError, EOFError) as problem:
+            return _load(self.folder)
+        except UNREADABLE as problem:
             raise StudyError(f"{self.folder / 'data'}: cannot be read ({problem}). Begin a new study.") from None
-        return parts[0], parts[1], parts[2], parts[3]
 
     def result(self, job: Job) -> dict[str, Any] | None:
         """What came out of a job; ``None`` while it is not done."""
-        return self._read_result(self._result(job)) if self.is_done(job) else None
+        return _read_result(self._result(job)) if self.is_done(job) else None
 
     def is_done(self, job: Job) -> bool:
         """Whether the result of a job is there."""
@@ -189,7 +194,7 @@ class Study:
         """All jobs that are done, with what came out."""
         for path in sorted((self.folder / "results").glob("[0-9]*.json")):
             design, seed, rung = map(int, path.stem.split("-"))
-            yield Job(design, seed, rung), self._read_result(path)
+            yield Job(design, seed, rung), _read_result(path)
 
     def write_result(self, job: Job, result: Mapping[str, Any]) -> None:
         """Declare a job done; its mark goes."""
@@ -199,7 +204,7 @@ class Study:
     def cut(self, rung: int) -> dict[str, Any] | None:
         """Who went on from a rung, if that is decided."""
         path = self.folder / "cuts" / f"{rung}.json"
-        return self._read_json(path, {"field", "rungs", "n_seeds"}) if path.is_file() else None
+        return _read_json(path, {"field", "rungs", "n_seeds"}) if path.is_file() else None
 
     def write_cut(self, rung: int, decided: Mapping[str, Any]) -> None:
         """Keep who goes on from a rung."""
@@ -223,7 +228,7 @@ class Study:
         progress = max((entry.stat().st_mtime_ns for entry in state.iterdir()), default=0) if state.is_dir() else 0
         attempt = Attempt(1, progress, DEATH)
         if mark.is_file():
-            before = Attempt(**self._read_json(mark, {"number", "progress", "problem"}))
+            before = Attempt(**_read_json(mark, {"number", "progress", "problem"}))
             if before.progress == progress:
                 attempt = replace(before, number=before.number + 1)
         write_whole(mark, json.dumps(asdict(attempt)).encode())
@@ -235,22 +240,6 @@ class Study:
 
     def _result(self, job: Job) -> Path:
         return self.folder / "results" / f"{job.name}.json"
-
-    def _read_result(self, path: Path) -> dict[str, Any]:
-        return self._read_json(path, {"error"}, {"score", "standard_error", "epochs", "seconds", "history"})
-
-    def _read_json(self, path: Path, *forms: set[str]) -> dict[str, Any]:
-        """A dictionary that has all keys of one of some forms."""
-        try:
-            content = json.loads(path.read_bytes())
-            if not isinstance(content, dict) or not any(form <= content.keys() for form in forms):
-                raise TypeError
-            return content
-        except OSError as problem:
-            raise StudyError(f"{path}: cannot be read ({problem.strerror}). Check path and permissions.") from None
-        except (ValueError, TypeError):
-            cure = "Give another folder" if path.name == "study.json" else "Remove it, and it is computed again"
-            raise StudyError(f"{path}: is damaged. {cure}.") from None
 
     def _demand_same(self, now: Mapping[str, Any]) -> None:
         """Refuse to go on with anything else than was begun."""
@@ -287,28 +276,47 @@ def _is_new(place: Path) -> bool:
     return not place.is_file() and inside <= {*FOLDERS, *(f"data/{name}.npy" for name in PARTS)}
 
 
-def _keep(path: Path, array: NDArray[Any]) -> None:
-    """Write an array, if it is not there or something else is."""
+def _read_result(path: Path) -> dict[str, Any]:
+    return _read_json(path, {"error"}, {"score", "standard_error", "epochs", "seconds", "history"})
+
+
+def _read_json(path: Path, *forms: set[str]) -> dict[str, Any]:
+    """A dictionary that has all keys of one of some forms."""
     try:
-        stored = np.load(path, mmap_mode="r")
-        if _checksum(stored) == _checksum(array):
-            return
-    except (OSError, ValueError, EOFError):
-        pass
-    with whole_file(path) as stream:
-        np.save(stream, array, allow_pickle=False)
+        content = json.loads(path.read_bytes())
+    except OSError as problem:
+        raise StudyError(f"{path}: cannot be read ({problem.strerror}). Check path and permissions.") from None
+    except ValueError:
+        raise _damaged(path) from None
+    if not isinstance(content, dict) or not any(form <= content.keys() for form in forms):
+        raise _damaged(path)
+    return content
+
+
+def _damaged(path: Path) -> StudyError:
+    cure = "Give another folder" if path.name == "study.json" else "Remove it, and it is computed again"
+    return StudyError(f"{path}: is damaged. {cure}.")
+
+
+def _load(place: Path) -> Arrays:
+    parts = [np.load(place / "data" / f"{name}.npy", mmap_mode="r") for name in PARTS]
+    return parts[0], parts[1], parts[2], parts[3]
+
+
+def _holds(place: Path, data: Mapping[str, Any]) -> bool:
+    """Whether the arrays that a folder is to hold are there, undamaged."""
+    try:
+        return _describe(_load(place)) == data
+    except UNREADABLE:
+        return False
 
 
 def _describe(arrays: Arrays) -> dict[str, Any]:
-    return {"n_train": len(arrays[0]), "n_valid": len(arrays[2]), "sha256": _checksum(*arrays)}
-
-
-def _checksum(*arrays: NDArray[Any]) -> str:
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).view(np.uint8).data if array.size else b"")
-    return digest.hexdigest()
+    return {"n_train": len(arrays[0]), "n_valid": len(arrays[2]), "sha256": digest.hexdigest()}
 
 
 def _told(data: Mapping[str, Any]) -> str:

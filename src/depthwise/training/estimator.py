@@ -21,7 +21,7 @@ from depthwise.training.targets import (
     check_columns,
     encode_labels,
     find_classes,
-    has_rows,
+    means_several_labels,
     read_indicators,
     read_labels,
     read_targets,
@@ -212,7 +212,7 @@ class NeuralNetClassifier(ClassifierMixin, NeuralNet):
 
     def _read_targets(self, y: Any, *, reset: bool, classes: Any = None) -> Tensor:
         if reset:
-            self.multilabel_ = self.loss == "bce" and has_rows(y)
+            self.multilabel_ = means_several_labels(y, self.loss)
         if self.multilabel_:
             return self._read_several_labels(y, reset)
         labels = read_labels(y)

@@ -94,6 +94,11 @@ def read_indicators(y: Any) -> NDArray[np.float32]:
     return y.astype(np.float32)
 
 
+def means_several_labels(y: Any, loss: object) -> bool:
+    """Whether a classifier with this loss reads several labels an image from rows, not one from one-hot rows."""
+    return loss == "bce" and has_rows(y)
+
+
 def has_rows(y: Any) -> bool:
     """Whether there are several columns."""
     shape = np.asarray(as_array(y)).shape

@@ -22,6 +22,7 @@ from depthwise.notation import write_layers
 from depthwise.search.measuring import Bench, measure_peak, measure_seconds
 from depthwise.tables import Cell, Column, Table
 from depthwise.targets import read_graph
+from depthwise.trace.tracing import is_out_of_memory
 from depthwise.training.device import choose_device, choose_precision
 
 BATCH_SIZE = 128
@@ -257,7 +258,7 @@ def _screen(
     except ValueError as problem:  # PyTorch's: a batch norm sees a single value a channel
         return Screened(design, name, reason=f"cannot be trained: {problem}")
     except RuntimeError as problem:
-        if not _ran_out_of_memory(problem):
+        if not is_out_of_memory(problem):
             raise
         told = f"{bench.device} has not the memory for batches of {bench.batch_size} images"
         return Screened(design, name, reason=f"memory: {told} (at least {write_bytes(needed)})")
@@ -268,11 +269,6 @@ def _screen(
 
 def _over(count: int, bound: float) -> str:
     return f"{write_bytes(count)}, at most {write_bytes(bound)}"
-
-
-def _ran_out_of_memory(problem: RuntimeError) -> bool:
-    """PyTorch has an own error for accelerators alone."""
-    return isinstance(problem, torch.OutOfMemoryError) or "allocate memory" in str(problem)
 
 
 def _graph(name: str, design: Any, input_shape: tuple[int, ...] | None, n_classes: int | None) -> SizedGraph:
